@@ -1,0 +1,59 @@
+"""Starting other programs so that nothing lying around can change what they do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+
+PIP_VARIABLES = frozenset(
+    f"PIP_{name}"
+    for name in (
+        "CERT CLIENT_CERT CONFIG_FILE DEFAULT_TIMEOUT EXTRA_INDEX_URL FIND_LINKS INDEX_URL KEYRING_PROVIDER "
+        "NO_INDEX PROXY RETRIES TIMEOUT TRUSTED_HOST"
+    ).split()
+)
+"""What pip reads from the environment to reach an index; everything else it reads could only do harm here."""
+
+
+def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables a child may see: none that steer Python, virtualenv or pip's other options.
+
+    ``PIP_TARGET``, say, makes pip succeed without installing anything where it should.
+    """
+    foreign = ("PYTHON", "PIP_", "_PIP_", "VIRTUALENV_", "__PYVENV")
+    return {
+        name: value
+        for name, value in environ.items()
+        if name in PIP_VARIABLES or not name.upper().startswith(foreign)
+    }
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    text: str = "",
+    environ: Mapping[str, str] | None = None,
+    inherit: Sequence[int] = (),
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end in a folder of its own that is empty; return its output, whatever its status.
+
+    :param text: its standard input; ours is left for the script.
+    :param environ: what it may see on top of the cleaned environment of this process.
+    :param inherit: descriptors it keeps open.
+    :raises OSError: if it cannot be started.
+    """
+    # A module in the working folder would be imported before the real one.
+    with tempfile.TemporaryDirectory(prefix="scriptlock-") as folder:
+        return subprocess.run(
+            list(argv),
+            input=text,
+            capture_output=True,
+            cwd=folder,
+            env=clean_environment(os.environ) | dict(environ or {}),
+            pass_fds=tuple(inherit),
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
