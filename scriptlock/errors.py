@@ -1,4 +1,4 @@
-"""What can go wrong, as values: facts are attributes, ``str()`` is one sentence, ``hint`` the next thing to do."""
+"""What can go wrong, as values: facts are attributes, ``str()`` is one sentence, ``hint`` what to do next."""
 
 from __future__ import annotations
 
