@@ -1,0 +1,59 @@
+"""The command as its users start it: a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+SECONDS = 120
+"""How long a command may take before the test fails."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Cli(Protocol):
+    """Runs the command to its end."""
+
+    def __call__(
+        self,
+        *args: str | Path,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: str | None = None,
+    ) -> Done:
+        """Run ``scriptlock`` with these arguments.
+
+        :param cwd: its working folder; a test's own tmp_path without one.
+        :param env: variables on top of those of the test.
+        :param stdin: its standard input; empty without one.
+        """
+        ...
+
+
+def run_cli(
+    *args: str | Path, cwd: Path, env: Mapping[str, str] | None = None, stdin: str | None = None
+) -> Done:
+    """Run ``python -m scriptlock`` with these arguments; see :class:`Cli`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "scriptlock", *map(str, args)],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        input=stdin or "",
+        capture_output=True,
+        encoding="utf-8",
+        timeout=SECONDS,
+        check=False,
+    )
+    return Done(code=done.returncode, out=done.stdout, err=done.stderr)
