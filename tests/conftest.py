@@ -73,7 +73,11 @@ def _keep_pip_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
-    """An empty index that pip is configured to use, here and in every process."""
+    """An empty index that pip is configured to use, here and in every process.
+
+    Over plain http pip caches nothing, so what is added is seen at once. A test of caching sets
+    ``PIP_TRUSTED_HOST``; pip then keeps pages and files as it does over https.
+    """
     with Index() as opened:
         monkeypatch.setenv("PIP_INDEX_URL", opened.url)
         monkeypatch.setenv("PIP_RETRIES", "0")

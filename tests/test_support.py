@@ -175,6 +175,17 @@ def test_who_has_the_page_already_is_told_so(index: Index) -> None:
     assert changed[0] == 200
 
 
+def test_pip_fetches_nothing_twice_from_an_index_that_it_trusts(index: Index, tmp_path: Path) -> None:
+    index.add(wheel("a", "1"))
+    command = [*PIP[:-1], "install", "-q", "--trusted-host", "127.0.0.1", "a", "--target"]
+    subprocess.run([*command, tmp_path / "first"], check=True)
+    index.reset()
+
+    subprocess.run([*command, tmp_path / "second"], check=True)
+
+    assert [(asked.path, asked.status) for asked in index.log if asked.status != 304] == []
+
+
 @pytest.mark.parametrize(
     ("wanted", "status", "told"),
     [
