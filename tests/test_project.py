@@ -1,0 +1,42 @@
+"""What the repository says of itself is true."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import scriptlock
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_readme_has_the_command_that_ci_runs() -> None:
+    *_, command = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+    assert "pytest" in command
+    assert command in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_version_is_told_once() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    assert "version" in project["dynamic"]
+    assert version("scriptlock-toolkit") == scriptlock.__version__
+
+
+def test_each_hook_calls_a_command_that_skips_scripts_without_a_lock() -> None:
+    hooks = (ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")
+
+    assert re.findall(r"(?m)^- id: (.+)$", hooks) == ["scriptlock-lock", "scriptlock-check"]
+    assert re.findall(r"(?m)^  entry: (.+)$", hooks) == [
+        "scriptlock lock --locked-only",
+        "scriptlock check --locked-only",
+    ]
+
+
+def test_the_changelog_knows_the_version_or_has_something_unreleased() -> None:
+    titles = re.findall(r"(?m)^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
+
+    assert titles[0] == "Unreleased" or titles[0] == scriptlock.__version__
