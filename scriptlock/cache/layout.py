@@ -1,0 +1,134 @@
+"""Where everything lies in the cache, and whether the folder can be trusted."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from scriptlock.errors import CacheError
+
+VARIABLE = "SCRIPTLOCK_CACHE_DIR"
+TAG = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n"
+    "# A cache of scriptlock; backups may leave it out. See https://bford.info/cachedir/\n"
+)
+FOLDERS = "environments leases memo scripts locks wheels trash interpreters http virtualenv".split()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cache:
+    """A folder of ours; nothing in it is touched before :meth:`prepare` has looked at it."""
+
+    root: Path
+
+    @classmethod
+    def default(cls, environ: Mapping[str, str] = os.environ) -> Cache:
+        """Return the one that ``SCRIPTLOCK_CACHE_DIR`` names, else the user's."""
+        if named := environ.get(VARIABLE):
+            return cls(root=Path(named))
+        from platformdirs import user_cache_path
+
+        return cls(root=user_cache_path("scriptlock", appauthor=False))
+
+    @property
+    def environments(self) -> Path:
+        """``<interpreter hash>/<resolution hash>/``: virtual environments, ready when their receipt is."""
+        return self._folder("environments")
+
+    @property
+    def leases(self) -> Path:
+        """One file for each environment, to be locked; never inside it, never removed."""
+        return self._folder("leases")
+
+    @property
+    def memo(self) -> Path:
+        """What the warm start needs to know instead of parsing."""
+        return self._folder("memo")
+
+    @property
+    def scripts(self) -> Path:
+        """Which script uses which environment."""
+        return self._folder("scripts")
+
+    @property
+    def locks(self) -> Path:
+        """Locks of scripts that carry none."""
+        return self._folder("locks")
+
+    @property
+    def wheels(self) -> Path:
+        """Unpacked wheels, by their sha256."""
+        return self._folder("wheels")
+
+    @property
+    def trash(self) -> Path:
+        """What only waits to be deleted."""
+        return self._folder("trash")
+
+    @property
+    def interpreters(self) -> Path:
+        """What Pythons said of themselves."""
+        return self._folder("interpreters")
+
+    @property
+    def http(self) -> Path:
+        """Pages and files that pip fetched."""
+        return self._folder("http")
+
+    @property
+    def virtualenv(self) -> Path:
+        """What virtualenv remembers."""
+        return self._folder("virtualenv")
+
+    def _folder(self, name: str) -> Path:
+        return self.root / "v1" / name
+
+    def prepare(self) -> None:
+        """Make the folders that are missing, after making sure that nobody else can write to them.
+
+        :raises CacheError: if somebody could, or the folders cannot be made; nothing is written then.
+        """
+        self._check_path()
+        try:
+            if not self.root.exists():
+                self.root.parent.mkdir(parents=True, exist_ok=True)
+                with suppress(FileExistsError):  # somebody else was faster; what they made is looked at below
+                    self.root.mkdir(mode=0o700)
+            self._check_folder(self.root.lstat())
+            for name in FOLDERS:
+                self._folder(name).mkdir(parents=True, exist_ok=True)
+            for name, text in {"CACHEDIR.TAG": TAG, ".gitignore": "*\n"}.items():
+                with suppress(FileExistsError), (self.root / name).open("x", encoding="ascii") as file:
+                    file.write(text)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise CacheError(f"the cache {self.root} cannot be used: {reason}", _ELSEWHERE) from error
+
+    def _check_path(self) -> None:
+        if not self.root.is_absolute():
+            raise CacheError(
+                f"the cache folder must be an absolute path, not {self.root}", f"correct {VARIABLE}"
+            )
+        if os.pathsep in str(self.root).removeprefix(self.root.anchor):
+            raise CacheError(f"the cache {self.root} has a {os.pathsep!r} in its path", _ELSEWHERE)
+
+    def _check_folder(self, found: os.stat_result) -> None:
+        if stat.S_ISLNK(found.st_mode):
+            raise CacheError(f"the cache {self.root} is a symbolic link", f"set {VARIABLE} to where it leads")
+        if not stat.S_ISDIR(found.st_mode):
+            raise CacheError(f"the cache {self.root} is not a folder", _ELSEWHERE)
+        if sys.platform == "win32":  # pragma: no cover
+            return  # owners and modes mean nothing there; the user's own folder has an access list
+        if found.st_uid != os.geteuid():
+            raise CacheError(f"the cache {self.root} belongs to another user", _ELSEWHERE)
+        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            hint = f"take the right away with `chmod go-w {self.root}`"
+            raise CacheError(f"other users may write to the cache {self.root}", hint)
+
+
+_ELSEWHERE = f"set {VARIABLE} to a folder of your own"

@@ -1,0 +1,144 @@
+"""Holds on environments: many may use one at a time, or one may build it.
+
+A lease is a lock on a file. It lasts until the last process that inherited its descriptor is gone,
+however that ends; so a script keeps its environment, and an installer whose parent was killed keeps
+everybody else from building beside it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from scriptlock.cache.flock import try_lock, unlock
+from scriptlock.errors import CacheError, EnvironmentBusy
+
+VARIABLE = "SCRIPTLOCK_LOCK_TIMEOUT"
+PATIENCE = 300.0
+SILENCE = 1.0
+"""Seconds of waiting before anybody is told."""
+PAUSE = 0.02
+"""Seconds between two tries."""
+
+
+def patience(environ: Mapping[str, str] = os.environ) -> float:
+    """Return for how many seconds to wait for somebody else's build.
+
+    :raises CacheError: if ``SCRIPTLOCK_LOCK_TIMEOUT`` is no number of seconds.
+    """
+    text = environ.get(VARIABLE) or str(PATIENCE)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not seconds >= 0:  # nan is no number either
+        raise CacheError(
+            f"{VARIABLE} is {text!r}, which is no number of seconds", f"set it to {PATIENCE:.0f}, say"
+        )
+    return seconds
+
+
+class Lease:
+    """A hold on an environment, none at first; a context manager that gives it back.
+
+    :param path: the file to lock; made if need be, never removed: some would hold the removed one, others
+        the next one of its name.
+    :param patience: seconds to wait for somebody else.
+    :param silence: seconds of waiting before ``on_wait`` is told, once, which process it is, if known.
+    :param try_lock: the call of the operating system.
+    :raises CacheError: if the file cannot be opened.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        patience: float = PATIENCE,
+        silence: float = SILENCE,
+        on_wait: Callable[[int | None], None] | None = None,
+        try_lock: Callable[..., bool] = try_lock,
+    ) -> None:
+        self.path, self.patience, self.silence = path, patience, silence
+        self._on_wait, self._try_lock = on_wait, try_lock
+        self._exclusive: bool | None = None
+        try:
+            self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        except OSError as error:
+            raise CacheError(f"the lease {path} cannot be opened: {error.strerror}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def acquire(self, *, exclusive: bool) -> None:
+        """Hold it this way from now on; between the former way and this one, somebody else may have had it.
+
+        :raises EnvironmentBusy: if somebody else did not let go of it in time.
+        :raises CacheError: if the file system knows no locks.
+        """
+        self.release()
+        started = time.monotonic()
+        told = False
+        while not self._attempt(exclusive=exclusive):
+            waited = time.monotonic() - started
+            if waited >= self.patience:
+                raise EnvironmentBusy(self.patience, self.holder())
+            if not told and waited >= self.silence:
+                told = True
+                if self._on_wait is not None:
+                    self._on_wait(self.holder())
+            time.sleep(PAUSE)
+        self._exclusive = exclusive
+        if exclusive:
+            os.ftruncate(self.descriptor, 0)
+            os.lseek(self.descriptor, 0, os.SEEK_SET)
+            os.write(self.descriptor, b"%d\n" % os.getpid())
+
+    def _attempt(self, *, exclusive: bool) -> bool:
+        try:
+            return self._try_lock(self.descriptor, exclusive=exclusive)
+        except OSError as error:
+            # ENOLCK, ENOSYS, EOPNOTSUPP: no use in trying again, and going on without is no choice.
+            reason = f"the file system of {self.path.parent} cannot lock files: {error.strerror}"
+            raise CacheError(reason, "set SCRIPTLOCK_CACHE_DIR to a folder on a local disk") from error
+
+    def release(self) -> None:
+        """Hold it no longer, nor let anybody who inherited it."""
+        if self._exclusive is not None:
+            if self._exclusive:
+                os.ftruncate(self.descriptor, 0)
+            unlock(self.descriptor)
+        self._exclusive = None
+
+    def close(self) -> None:
+        """Let go of it; those who inherited it keep it."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+        self.descriptor, self._exclusive = -1, None
+
+    def holder(self) -> int | None:
+        """Return the process that holds it exclusively, or None if there is none or it cannot be told."""
+        os.lseek(self.descriptor, 0, os.SEEK_SET)
+        text = os.read(self.descriptor, 20)
+        # Left behind by one that was killed; what it had started may still hold the lease.
+        return int(text) if text.strip().isdigit() and _is_alive(int(text)) else None
+
+
+def _is_alive(pid: int) -> bool:
+    if sys.platform == "win32":  # pragma: no cover
+        return True  # to ask would be to send it a Ctrl-C
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return error.errno == errno.EPERM
+    return True
