@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -93,7 +93,8 @@ def cli(tmp_path: Path) -> Cli:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         stdin: str | None = None,
+        under: Sequence[str] = (),
     ) -> Done:
-        return run_cli(*args, cwd=cwd or tmp_path, env=env, stdin=stdin)
+        return run_cli(*args, cwd=cwd or tmp_path, env=env, stdin=stdin, under=under)
 
     return cli

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from support.index import JSON, Index, nothing_listens
+from support.cli import powerless
+from support.index import Index, nothing_listens
+from support.pages import JSON
 from support.wheels import sdist, wheel
 
 PIP = [sys.executable, "-I", "-m", "pip", "--disable-pip-version-check", "--no-cache-dir"]
@@ -213,6 +215,22 @@ def test_it_can_break_down_and_recover(index: Index) -> None:
     index.recover()
 
     assert (broken, fetch(index.url + "a/")[0]) == (503, 200)
+
+
+def test_the_asker_waits_for_whoever_watches(index: Index) -> None:
+    index.on_request = lambda path: index.add(wheel("a", "1"))
+
+    assert fetch(index.url + "a/")[0] == 200
+
+
+def test_permissions_count_even_for_root(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch(mode=0o444)
+
+    command = [*powerless(), sys.executable, "-c", f"open({str(file)!r}, 'w')"]
+    done = subprocess.run(command, capture_output=True, check=False)
+
+    assert b"PermissionError" in done.stderr
 
 
 def test_nothing_listens_where_nothing_listens() -> None:

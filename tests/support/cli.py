@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 SECONDS = 120
 """How long a command may take before the test fails."""
+
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1  # from linux/prctl.h and linux/capability.h
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,22 +34,33 @@ class Cli(Protocol):
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         stdin: str | None = None,
+        under: Sequence[str] = (),
     ) -> Done:
         """Run ``scriptlock`` with these arguments.
 
         :param cwd: its working folder; a test's own tmp_path without one.
         :param env: variables on top of those of the test.
         :param stdin: its standard input; empty without one.
+        :param under: a program that starts it, and that program's arguments.
         """
         ...
 
 
+def command(*args: str | Path) -> list[str]:
+    """Return what starts ``scriptlock`` with these arguments."""
+    return [sys.executable, "-m", "scriptlock", *map(str, args)]
+
+
 def run_cli(
-    *args: str | Path, cwd: Path, env: Mapping[str, str] | None = None, stdin: str | None = None
+    *args: str | Path,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    stdin: str | None = None,
+    under: Sequence[str] = (),
 ) -> Done:
-    """Run ``python -m scriptlock`` with these arguments; see :class:`Cli`."""
+    """Run ``scriptlock`` with these arguments; see :class:`Cli`."""
     done = subprocess.run(
-        [sys.executable, "-m", "scriptlock", *map(str, args)],
+        [*under, *command(*args)],
         cwd=cwd,
         env={**os.environ, **(env or {})},
         input=stdin or "",
@@ -57,3 +70,11 @@ def run_cli(
         check=False,
     )
     return Done(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def powerless() -> list[str]:
+    """Return what starts a program for which file permissions count, even where the tests are run by root."""
+    if os.geteuid() != 0:
+        return []
+    drop = f"import ctypes; ctypes.CDLL(None).prctl({PR_CAPBSET_DROP}, {CAP_DAC_OVERRIDE}, 0, 0, 0)"
+    return [sys.executable, "-c", f"{drop}; import os, sys; os.execv(sys.argv[1], sys.argv[1:])"]

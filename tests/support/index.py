@@ -4,40 +4,28 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
-import html
-import json
 import random
 import re
 import socket
+import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
 from types import TracebackType
 from typing import ClassVar, Self, cast
 from urllib.parse import unquote, urlsplit
 
 from packaging.utils import canonicalize_name
 
-from support.wheels import Distribution, Wheel
+from support.pages import JSON, Answer, Entry, Pages, sha256
+from support.wheels import Distribution
 
-JSON = "application/vnd.pypi.simple.v1+json"
 UPLOADED = "2026-01-01T00:00:00Z"
-PAGE_AGE = "max-age=600, public"
-FILE_AGE = "max-age=365000000, immutable, public"
 RANGE = re.compile(r"bytes=(\d*)-(\d*)")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A file as the index offers it."""
-
-    distribution: Distribution
-    yanked: str | bool
-    upload_time: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +37,6 @@ class Asked:
     status: int
     headers: Mapping[str, str]
     """Those of the request, names in lower case."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
-    body: bytes = b""
-    kind: str = "text/plain; charset=utf-8"
-    cache: str = "no-cache"
-    status: int = HTTPStatus.OK
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Index:
@@ -88,6 +67,8 @@ class Index:
         self.entries: dict[str, list[Entry]] = {}
         self.log: list[Asked] = []
         self.broken: int | None = None
+        self.on_request: Callable[[str], object] | None = None
+        """Is called with the path of each request before it is answered; the asker waits meanwhile."""
         self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
@@ -155,84 +136,24 @@ class Index:
         """Answer as before the breakdown."""
         self.broken = None
 
-    def answer(self, path: str, headers: Mapping[str, str]) -> _Answer:
+    def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
         """Return what a request gets; the names of its headers are in lower case."""
         if self.broken is not None:
-            return _Answer(body=b"out of order\n", status=self.broken)
+            return Answer(body=b"out of order\n", status=self.broken)
         if self.credentials and headers.get("authorization") != _basic(*self.credentials):
             who = {"WWW-Authenticate": 'Basic realm="index"'}
-            return _Answer(body=b"who is it?\n", status=HTTPStatus.UNAUTHORIZED, headers=who)
-        found: _Answer | None = None
+            return Answer(body=b"who is it?\n", status=HTTPStatus.UNAUTHORIZED, headers=who)
+        pages = Pages(metadata=self.metadata, hashes=self.hashes, upload_times=self.upload_times)
+        as_json = not self.html and JSON in headers.get("accept", "")
+        found: Answer | None = None
         match [unquote(part) for part in urlsplit(path).path.split("/") if part]:
             case ["simple"]:
-                found = self._names(wants_json=self._wants_json(headers))
+                found = pages.names(sorted(self.entries), as_json=as_json)
             case ["simple", name] if name in self.entries:
-                found = self._page(name, wants_json=self._wants_json(headers))
+                found = pages.project(name, self.entries[name], as_json=as_json)
             case ["files", filename]:
-                found = self._file(filename)
-        return found or _Answer(body=b"no such thing\n", status=HTTPStatus.NOT_FOUND)
-
-    def _wants_json(self, headers: Mapping[str, str]) -> bool:
-        return not self.html and JSON in headers.get("accept", "")
-
-    def _names(self, *, wants_json: bool) -> _Answer:
-        names = sorted(self.entries)
-        if wants_json:
-            return _json({"meta": {"api-version": "1.1"}, "projects": [{"name": name} for name in names]})
-        return _html([f'<a href="/simple/{name}/">{name}</a>' for name in names])
-
-    def _page(self, name: str, *, wants_json: bool) -> _Answer:
-        entries = self.entries[name]
-        if not wants_json:
-            return _html([self._anchor(entry) for entry in entries])
-        versions = sorted({entry.distribution.version for entry in entries})
-        page = {
-            "meta": {"api-version": "1.1"},
-            "name": name,
-            "versions": [str(version) for version in versions],
-            "files": [self._row(entry) for entry in entries],
-        }
-        return _json(page)
-
-    def _row(self, entry: Entry) -> dict[str, object]:
-        file = entry.distribution
-        row: dict[str, object] = {
-            "filename": file.filename,
-            "url": f"../../files/{file.filename}",
-            "hashes": {"sha256": file.sha256} if self.hashes else {},
-            "size": len(file.content),
-            "yanked": entry.yanked,
-        }
-        if file.requires_python is not None:
-            row["requires-python"] = file.requires_python
-        if self.upload_times:
-            row["upload-time"] = entry.upload_time
-        if self.metadata and isinstance(file, Wheel):
-            row["core-metadata"] = {"sha256": _sha256(file.metadata)} if self.hashes else True
-        return row
-
-    def _anchor(self, entry: Entry) -> str:
-        file = entry.distribution
-        attributes = {"href": f"../../files/{file.filename}"}
-        if self.hashes:
-            attributes["href"] += f"#sha256={file.sha256}"
-        if file.requires_python is not None:
-            attributes["data-requires-python"] = file.requires_python
-        if entry.yanked is not False:
-            attributes["data-yanked"] = "" if entry.yanked is True else entry.yanked
-        if self.metadata and isinstance(file, Wheel):
-            attributes["data-core-metadata"] = f"sha256={_sha256(file.metadata)}" if self.hashes else "true"
-        written = "".join(f' {name}="{html.escape(value)}"' for name, value in attributes.items())
-        return f"<a{written}>{file.filename}</a>"
-
-    def _file(self, filename: str) -> _Answer | None:
-        for entry in (entry for entries in self.entries.values() for entry in entries):
-            file = entry.distribution
-            if filename == file.filename:
-                return _Answer(body=file.content, kind="application/octet-stream", cache=FILE_AGE)
-            if self.metadata and isinstance(file, Wheel) and filename == f"{file.filename}.metadata":
-                return _Answer(body=file.metadata, kind="application/octet-stream", cache=FILE_AGE)
-        return None
+                found = pages.file(filename, list(chain.from_iterable(self.entries.values())))
+        return found or Answer(body=b"no such thing\n", status=HTTPStatus.NOT_FOUND)
 
 
 @contextlib.contextmanager
@@ -243,22 +164,24 @@ def nothing_listens() -> Iterator[str]:
         yield f"http://127.0.0.1:{bound.getsockname()[1]}/simple/"
 
 
-def _json(page: object) -> _Answer:
-    return _Answer(body=json.dumps(page).encode(), kind=JSON, cache=PAGE_AGE)
-
-
-def _html(anchors: list[str]) -> _Answer:
-    head = '<!DOCTYPE html>\n<html><head><meta name="pypi:repository-version" content="1.1"></head><body>\n'
-    page = head + "".join(f"{anchor}<br>\n" for anchor in anchors) + "</body></html>\n"
-    return _Answer(body=page.encode(), kind="text/html; charset=utf-8", cache=PAGE_AGE)
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
 def _basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _only_what_is_missing(answer: Answer, asked: Mapping[str, str]) -> Answer:
+    """Return the answer less what the asker has already (If-None-Match), or did not ask for (Range)."""
+    if answer.status != HTTPStatus.OK:
+        return answer
+    if "ETag" in answer.headers and asked.get("if-none-match") == answer.headers["ETag"]:
+        return replace(answer, status=HTTPStatus.NOT_MODIFIED, body=b"")
+    if "range" not in asked:
+        return answer
+    part, size = _part(asked["range"], len(answer.body)), len(answer.body)
+    if part is None:
+        headers = {**answer.headers, "Content-Range": f"bytes */{size}"}
+        return replace(answer, status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, body=b"", headers=headers)
+    headers = {**answer.headers, "Content-Range": f"bytes {part.start}-{part.stop - 1}/{size}"}
+    return replace(answer, status=HTTPStatus.PARTIAL_CONTENT, body=answer.body[part], headers=headers)
 
 
 def _part(wanted: str, size: int) -> slice | None:
@@ -280,6 +203,11 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.index = index
         self.connections: set[socket.socket] = set()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Take no notice of clients that go away before the end of their answer."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  # as the caller's
 
     def hang_up(self) -> None:
         """End the connections that clients keep open for their next request."""
@@ -315,30 +243,21 @@ class _Handler(BaseHTTPRequestHandler):
     def _reply(self) -> None:
         index = cast(_Server, self.server).index
         asked = {name.lower(): value for name, value in self.headers.items()}
+        if index.on_request:
+            index.on_request(self.path)
         if index.delay:
             time.sleep(random.uniform(0, index.delay))  # noqa: S311  # no secret
         answer = index.answer(self.path, asked)
-        status, body, headers = int(answer.status), answer.body, dict(answer.headers)
-        if status == HTTPStatus.OK:
-            headers |= {"Accept-Ranges": "bytes", "Cache-Control": answer.cache, "Vary": "Accept"}
-            part = _part(asked["range"], len(body)) if "range" in asked else slice(0, len(body))
-            if index.etag:
-                headers["ETag"] = f'"{_sha256(body)}"'
-            if index.etag and asked.get("if-none-match") == headers["ETag"]:
-                status, body = HTTPStatus.NOT_MODIFIED, b""
-            elif part is None:
-                headers["Content-Range"] = f"bytes */{len(body)}"
-                status, body = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, b""
-            elif "range" in asked:
-                headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{len(body)}"
-                status, body = HTTPStatus.PARTIAL_CONTENT, body[part]
-        index.log.append(Asked(method=self.command, path=self.path, status=status, headers=asked))
-        self.send_response(status)
-        for name, value in headers.items():
+        if index.etag and answer.status == HTTPStatus.OK:
+            answer = replace(answer, headers={**answer.headers, "ETag": f'"{sha256(answer.body)}"'})
+        answer = _only_what_is_missing(answer, asked)
+        index.log.append(Asked(method=self.command, path=self.path, status=answer.status, headers=asked))
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Type", answer.kind)
-        if status != HTTPStatus.NOT_MODIFIED:
-            self.send_header("Content-Length", str(len(body)))
+        if answer.status != HTTPStatus.NOT_MODIFIED:
+            self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            self.wfile.write(answer.body)
