@@ -1,0 +1,191 @@
+"""Environments: one for each interpreter and resolution, built once, never changed after that."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from scriptlock.cache.build import build
+from scriptlock.cache.layout import Cache
+from scriptlock.cache.leases import Lease, patience
+from scriptlock.errors import Offline, ToolError
+from scriptlock.install import Installer
+from scriptlock.interpreters import Interpreter, is_unchanged
+from scriptlock.model import Pin
+
+FORMAT = 1
+RECEIPT = "scriptlock.json"
+DIGITS = 24
+"""Hex digits of each half of a key: enough to be unique, few enough for the path lengths of Windows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """A virtual environment with exactly the pins, held by a lease until it is closed."""
+
+    path: Path
+    lease: Lease
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.path / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+    def keep_over_exec(self) -> None:
+        """Let the program that takes this process's place, and its children, hold the lease."""
+        os.set_inheritable(self.lease.descriptor, True)  # noqa: FBT003 - the only way to call it
+
+    def close(self) -> None:
+        """Let go of the lease."""
+        self.lease.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def environment_key(interpreter: Interpreter, pins: Sequence[Pin]) -> str:
+    """Return the environment's place below the environments: two digests, with a slash between them.
+
+    What decides is the interpreter and the files that may be installed; not how a lock is written,
+    nor under which markers it has the pins.
+    """
+    chosen = [
+        {
+            "name": pin.name,
+            "version": str(pin.version),
+            "hashes": list(pin.hashes),
+            "url": pin.url,
+            "git": pin.git,
+            "commit": pin.commit,
+        }
+        for pin in sorted(pins, key=lambda pin: pin.name)
+    ]
+    return f"{_digest(dict(interpreter.identity))}/{_digest(chosen)}"
+
+
+def _digest(value: object) -> str:
+    text = json.dumps([FORMAT, value], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+
+
+def open_environment(
+    cache: Cache,
+    interpreter: Interpreter,
+    pins: Sequence[Pin],
+    installer: Installer,
+    *,
+    offline: bool = False,
+    notify: Callable[[str], None] | None = None,
+) -> Environment:
+    """Return the environment that holds exactly the pins; build it if nobody has.
+
+    :param pins: those that apply to the interpreter, one for each name.
+    :param offline: raise instead of letting the installer fetch anything.
+    :param notify: is told of waiting for somebody else's build.
+    :raises EnvironmentBusy: if that takes too long.
+    :raises Offline: if it would have to be built.
+    :raises InstallError, ToolError, CacheError: as they say.
+    """
+    cache.prepare()
+    key = environment_key(interpreter, pins)
+    folder = cache.environments / key
+
+    def on_wait(holder: int | None) -> None:
+        if notify is not None:
+            who = "another process" if holder is None else f"process {holder}"
+            notify(f"waiting for {who} to finish building the environment")
+
+    lease = Lease(cache.leases / key.replace("/", "-"), patience=patience(), on_wait=on_wait)
+    try:
+        lease.acquire(exclusive=False)
+        while not is_ready(folder, key, interpreter):
+            if offline and pins:
+                raise Offline("the environment is not built yet")  # noqa: TRY301 - gives the lease back, as any other
+            lease.acquire(exclusive=True)
+            # Somebody else may have built it in between.
+            if not is_ready(folder, key, interpreter):
+                _build(cache, interpreter, pins, installer, lease=lease.descriptor)
+            # From the one lease to the other there is a gap, in which it may be pruned: look again.
+            lease.acquire(exclusive=False)
+    except BaseException:
+        lease.close()
+        raise
+    return Environment(path=folder, lease=lease)
+
+
+def is_ready(folder: Path, key: str, interpreter: Interpreter) -> bool:
+    """Return whether a build of that key came to its end there, and its interpreter is the one there now."""
+    receipt = read_receipt(folder)
+    said = (receipt.get("format"), receipt.get("key"), receipt.get("interpreter"))
+    return said == (FORMAT, key, dict(interpreter.identity)) and is_unchanged(interpreter.identity)
+
+
+def read_receipt(folder: Path) -> dict[str, Any]:
+    """Return what the last step of a build left in its folder, or {} if it never came to that.
+
+    Its keys: ``format``, ``key``, ``interpreter`` (an identity) and ``pins`` (``name==version``, sorted).
+    """
+    try:
+        receipt = json.loads((folder / RECEIPT).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return receipt if isinstance(receipt, dict) else {}
+
+
+def _build(
+    cache: Cache, interpreter: Interpreter, pins: Sequence[Pin], installer: Installer, *, lease: int
+) -> None:
+    if not is_unchanged(interpreter.identity):
+        raise ToolError(f"{interpreter.executable} was replaced meanwhile", "run the command again")
+    key = environment_key(interpreter, pins)
+    folder = cache.environments / key
+    _discard(cache, folder)  # what is left of a build that was killed, or of another interpreter
+    folder.parent.mkdir(exist_ok=True)
+    try:
+        build(folder, interpreter.executable, pins, installer, lease=lease, memory=cache.virtualenv)
+        receipt = {
+            "format": FORMAT,
+            "key": key,
+            "interpreter": dict(interpreter.identity),
+            "pins": sorted(f"{pin.name}=={pin.version}" for pin in pins),
+        }
+        _write_durably(folder / RECEIPT, json.dumps(receipt, indent=1).encode() + b"\n")
+    except BaseException:
+        _discard(cache, folder)
+        raise
+
+
+def _discard(cache: Cache, folder: Path) -> None:
+    aside = cache.trash / f"{folder.name}-{secrets.token_hex(4)}"
+    with suppress(FileNotFoundError):
+        folder.rename(aside)  # at once; a folder half deleted would be found by whoever comes next
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _write_durably(path: Path, text: bytes) -> None:
+    written = path.with_suffix(".new")
+    with written.open("wb") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    written.replace(path)
+    if os.name != "nt":  # Windows opens no folders
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,143 @@
+"""Filling an environment by pip, which stays outside of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from subprocess import CompletedProcess
+from urllib.parse import urlsplit
+
+from scriptlock import pip_configuration, process
+from scriptlock.errors import InstallError, ToolError
+from scriptlock.model import Pin
+from scriptlock.pip_configuration import as_variables, redact
+
+OPTIONS = (
+    "--require-hashes --no-deps --only-binary :all: --no-input --disable-pip-version-check "
+    "--no-warn-script-location --root-user-action ignore --progress-bar off --no-color "
+    # Twice verbose is where it says which index did not answer.
+    "-vv"
+).split()
+
+MARKS = ("ERROR: ", "\N{MULTIPLICATION SIGN} ")
+"""How pip begins a line that tells an error."""
+CONNECT = "check the connection, and the index, proxy and certificates of pip's configuration"
+REPLACED = "somebody replaced the file; if that is all right, run `scriptlock lock` with --upgrade-package"
+SYMPTOMS = (
+    (
+        r"DO NOT MATCH THE HASHES.*\n\s+(\S+?)(?:==| @ )",
+        "{} on the index is not the file that was locked",
+        REPLACED,
+    ),
+    (
+        r"Could not fetch URL (\S+): 40[13]",
+        "the index refused {}",
+        "check user and password in pip's configuration",
+    ),
+    # A 404 is how one of several indexes says that it does not have the package.
+    (r"Could not fetch URL (\S+): (?!404)(\d{3})", "{} answered with status {}", CONNECT),
+    (r"Could not fetch URL (\S+): [^\n]*ssl certificate", "the certificate of {} is not trusted", CONNECT),
+    (r"Could not fetch URL (\S+): (?!404)", "no answer from {}", CONNECT),
+    (rf"{MARKS[1]}((?:Failed|Unable) to connect to \S+|[^\n]*[Tt]imed out[^\n]*)", "{}", CONNECT),
+    (
+        r"No matching distribution found for (\S+)",
+        "no index offers a wheel of {} that fits this Python",
+        "run `scriptlock lock` here, with --upgrade if it is gone from the index",
+    ),
+    (
+        r"pip does not support python (\S+) \(requires (\S+)\)",
+        "pip installs for Python {1}, not for {0}",
+        None,
+    ),
+)
+"""What to look for in pip's output, what it means, and what to do, the most telling first."""
+
+
+class PipInstaller:
+    """Installs wheels with the pip beside scriptlock, from the indexes of the user's pip configuration.
+
+    :param http_cache: a folder for what pip fetches; without one nothing is kept.
+    :param index_url: takes the place of the configured index; extra indexes and find-links stay.
+    """
+
+    def __init__(self, http_cache: Path | None = None, *, index_url: str | None = None) -> None:
+        self.http_cache, self.index_url = http_cache, index_url
+
+    def install(self, pins: Sequence[Pin], python: Path, lease: int, /) -> None:
+        """Install exactly the pins, as :class:`scriptlock.install.Installer` has it."""
+        lines = "".join(f"{requirement(pin)}\n" for pin in pins)
+        options = _index_options()
+        if self.index_url is not None:
+            options["index-url"] = self.index_url
+        with tempfile.TemporaryDirectory(prefix="scriptlock-") as folder:
+            requirements = Path(folder, "requirements.txt")
+            requirements.write_text(lines, "utf-8")
+            cache = ["--no-cache-dir"] if self.http_cache is None else ["--cache-dir", str(self.http_cache)]
+            # Not `pip --python`: that starts a second process, which would not inherit the lease.
+            argv = [str(python), "-I", _runner(), "install", *OPTIONS, *cache, "-r", str(requirements)]
+            # Variables, not arguments: everybody can read those in the list of processes.
+            done = process.run(argv, environ=as_variables(options), inherit=[lease])
+        if done.returncode:
+            raise _explain(done)
+
+
+def requirement(pin: Pin) -> str:
+    """Return the line of a requirements file that admits the files of the pin and no other.
+
+    :raises InstallError: if pip would have to run code of the package.
+    """
+    if pin.git is not None:
+        hint = "depend on a release, or on the URL of a wheel"
+        raise InstallError(f"{pin.name} is pinned to a git commit, which cannot be installed yet", hint)
+    if pin.url is not None and not urlsplit(pin.url).path.endswith(".whl"):
+        hint = "depend on a release, or on the URL of a wheel"
+        raise InstallError(f"{pin.name} is pinned to {redact(pin.url)}, which is no wheel", hint)
+    source = f"=={pin.version}" if pin.url is None else f" @ {pin.url}"
+    return " ".join([f"{pin.name}{source}", *(f"--hash={digest}" for digest in pin.hashes)])
+
+
+def _runner() -> str:
+    # The file that pip itself starts for `pip --python`; it makes nothing but pip importable there.
+    spec = find_spec("pip")
+    folders: Iterable[str] = (spec.submodule_search_locations if spec else None) or ()
+    for folder in folders:
+        runner = Path(folder, "__pip-runner__.py")
+        if runner.is_file():
+            return str(runner)
+    raise ToolError(
+        "this pip cannot install into another environment", "install pip 26 or newer beside scriptlock"
+    )
+
+
+def _index_options() -> dict[str, str | list[str]]:
+    folder = os.sep
+    with suppress(FileNotFoundError):  # the working folder was deleted
+        folder = str(Path.cwd())
+    done = process.run([sys.executable, "-I", pip_configuration.__file__, folder])
+    if done.returncode:
+        raise ToolError(redact(_last_line(done.stderr)) or "pip's configuration cannot be read")
+    options: dict[str, str | list[str]] = json.loads(done.stdout)
+    return options
+
+
+def _explain(done: CompletedProcess[str]) -> InstallError:
+    """Return the error that pip's output comes down to."""
+    text = redact(f"{done.stdout}\n{done.stderr}")
+    for pattern, sentence, hint in SYMPTOMS:
+        if found := re.search(pattern, text):
+            return InstallError(sentence.format(*found.groups()), hint)
+    return InstallError(f"pip failed: {_last_line(text) or f'exit status {done.returncode}'}")
+
+
+def _last_line(text: str) -> str:
+    """Return the last line that tells an error, without its mark, or if none does the last of all."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith(MARKS)] or lines
+    return re.sub(f"^({'|'.join(MARKS)})", "", errors[-1]).rstrip(".") if errors else ""
