@@ -1,8 +1,8 @@
 """Reading a script's bytes, and rewriting them so that no interruption loses one that the user wrote.
 
 The usual way is a new file beside the old one, renamed over it: whoever looks sees the old text or the new.
-A process that is killed may leave it behind as ``.scriptlock-<16 hex digits>.tmp``: nothing reads that, anybody
-may delete it.
+A process that is killed may leave it behind as ``.scriptlock-<16 hex digits>.tmp``: nothing reads that, and
+anybody may delete it.
 
 But what is renamed is another file. Where that would show (hard links, an owner or an ACL that a new file
 cannot get) or is refused (bind mounts, folders that are not ours), the old file is cut at the end of the body
@@ -44,7 +44,7 @@ class ScriptFile:
     """Device, inode, size in bytes, modification time in ns."""
 
 
-def read_script(path: str | os.PathLike[str]) -> ScriptFile:
+def read_script(path: str | os.PathLike[str], *, system: System = SYSTEM) -> ScriptFile:
     """Return the bytes of a regular file, following symlinks.
 
     :raises FileTrouble: if there is none, or it cannot be read.
@@ -53,7 +53,7 @@ def read_script(path: str | os.PathLike[str]) -> ScriptFile:
         # Before opening, which alone can rewind a tape, and by this path: a pipe in /dev/fd has no real one.
         _refuse_irregular(Path(path).stat())
         real = Path(os.path.realpath(path))
-        fd = os.open(real, os.O_RDONLY | SAFELY)
+        fd = system.open(real, os.O_RDONLY | SAFELY, 0)
         try:
             status = os.fstat(fd)  # before reading, so that a change in between shows when writing
             _refuse_irregular(status)

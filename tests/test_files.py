@@ -9,7 +9,7 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -390,6 +390,26 @@ def test_only_regular_files_are_scripts(tmp_path: Path) -> None:
     os.close(reader)
     os.close(writer)
     assert sentences == ["it is a folder, not a script", *["it is not a regular file"] * 3]
+
+
+def test_what_takes_the_scripts_place_before_it_is_opened_is_not_read(script: Path) -> None:
+    sentences = []
+    for change in (os.mkfifo, lambda path: path.symlink_to("/etc/passwd")):
+
+        def swap(name: str, number: int, change: Callable[[Path], None] = change) -> None:
+            script.unlink()
+            change(script)
+
+        script.unlink()
+        script.write_bytes(OLD)
+        with pytest.raises(FileTrouble) as caught:
+            read_script(script, system=Watched(before=swap).system)
+        sentences.append(str(caught.value))
+
+    assert sentences == [
+        "it is not a regular file",
+        "the file cannot be read: too many levels of symbolic links",
+    ]
 
 
 def test_a_symlink_to_itself_is_one_sentence(tmp_path: Path) -> None:

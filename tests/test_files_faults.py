@@ -195,8 +195,18 @@ def test_a_failure_in_place_that_could_be_undone_says_so(linked: Path) -> None:
 
 
 def test_a_disk_that_stays_full_costs_the_lock_and_says_so(linked: Path) -> None:
-    said = rewrite(linked, Watched(before=failing(errno.ENOSPC, names=["write"])).system)
+    written: list[int] = []
 
+    def take_three_bytes_then_none(fd: int, text: memoryview) -> int:
+        if len(written) % 2:
+            written.append(0)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written.append(os.write(fd, text[:3]))
+        return written[-1]
+
+    said = rewrite(linked, System(write=take_three_bytes_then_none))
+
+    assert written == [3, 0, 3, 0]
     state = "its lock is gone, everything above that is whole"
     assert said == f"the file cannot be written: no space left on device; {state}"
     assert linked.read_bytes() == BODY
@@ -363,15 +373,16 @@ def contents(folder: Path) -> dict[str, object]:
 
 
 @changes
+@pytest.mark.parametrize("body_end", [len(BODY), None])
 def test_whoever_changed_the_script_meanwhile_keeps_the_change(
-    script: Path, change: Callable[[Path], None]
+    script: Path, change: Callable[[Path], None], body_end: int | None
 ) -> None:
     file = read_script(script)
     change(script)
     before = contents(script.parent)
 
     with pytest.raises(ScriptChanged):
-        write_script(file, NEW, body_end=len(BODY))
+        write_script(file, NEW, body_end=body_end)
 
     assert contents(script.parent) == before
 

@@ -21,7 +21,7 @@ from scriptlock.files import read_script, write_script
 BODY = b"print('body')\n" * 50
 OLD = BODY + b"\n\n" + b"# | old\n" * 30
 NEW = BODY + b"\n\n" + b"# | new, and longer\n" * 40
-PIECE = 100  # bytes: so that many kills fall between two writes
+PIECE = 20  # bytes: so that many kills fall between two writes
 
 
 def rewrite_for_ever(path: Path, started: int) -> NoReturn:
