@@ -1,0 +1,144 @@
+"""How the worker's pip reaches indexes: options, one session, and a finder for each target."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from scriptlock.errors import ResolutionError
+from scriptlock.resolve.borrowed import Borrowed
+from scriptlock.resolve.wire import Wire, host
+from scriptlock.targets import Target
+
+RETRIES = "2"
+"""Enough for a hiccup, and an index that is not there is told within seconds."""
+
+
+@dataclass(slots=True)
+class WheelsUnlessNamed:
+    """Takes the place of pip's FormatControl, which cannot say it: sdists for these names only."""
+
+    named: Collection[NormalizedName]
+    no_binary: set[str] = field(default_factory=set)
+    only_binary: set[str] = field(default_factory=set)
+
+    def get_allowed_formats(self, canonical_name: str) -> frozenset[str]:
+        """Return the kinds of files that the package may come in."""
+        return frozenset({"binary", "source"} if canonical_name in self.named else {"binary"})
+
+
+@dataclass(slots=True, kw_only=True)
+class Repository:
+    """What pip-tools' resolver asks its repository for, for one target."""
+
+    options: Any
+    session: Any
+    finder: Any
+    command: Any
+
+
+class Access:
+    """A parsed command line of ``pip install`` and its session, shared by all targets of an order.
+
+    :param configured: pip's options for reaching indexes, as ``index_options`` returns them.
+    :raises ResolutionError: if pip would quietly ignore one of the indexes.
+    """
+
+    def __init__(
+        self, borrowed: Borrowed, order: Mapping[str, Any], configured: Mapping[str, str | list[str]]
+    ) -> None:
+        self._borrowed = borrowed
+        self.allow_sdist = frozenset[NormalizedName](order["allow_sdist"])
+        self._command = borrowed.create_command("install", isolated=True)
+        self._options, _ = self._command.parse_args([*_arguments(order, configured)])
+        self._options.format_control = WheelsUnlessNamed(self.allow_sdist)
+        self.session = borrowed.build_session(self._command, self._options)
+        self.wire = Wire(borrowed, self.session.request)
+        self.session.request = self.wire.request
+        # A header's index-url carries no password; that of the configured index may fit it.
+        urls = (
+            self._options.index_url,
+            *self._options.extra_index_urls,
+            str(configured.get("index-url", "")),
+        )
+        self.session.update_index_urls([url for url in urls if url])
+        # From here on it would only say where to keep wheels that pip builds, whatever they are built for.
+        self._options.cache_dir = None
+        self._options.require_hashes = False
+        self._options.ignore_dependencies = False
+        self._refuse_insecure_indexes()
+
+    def repository(self, target: Target) -> Repository:
+        """Return what pip-tools needs to resolve for a target, with a memory of its own."""
+        python = Version(target.markers["python_full_version"]).release
+        seen_by_pip = self._borrowed.TargetPython(py_version_info=python)
+        tags = [self._borrowed.Tag(*tag.split("-")) for tag in target.tags]
+        seen_by_pip._valid_tags = tags  # noqa: SLF001 - borrowed.py has looked whether it is there
+        seen_by_pip._valid_tags_set = set(tags)  # noqa: SLF001 - as above
+        finder = self._borrowed.build_package_finder(
+            self._command, options=self._options, session=self.session, target_python=seen_by_pip
+        )
+        command = _CommandFor(self._command, python)
+        return Repository(options=self._options, session=self.session, finder=finder, command=command)
+
+    def links(self, repository: Repository, name: str) -> Iterator[Any]:
+        """Yield every link that the indexes and find-links have for a package, fitting or not."""
+        collector = repository.finder._link_collector  # noqa: SLF001 - borrowed.py knows its class
+
+        def read(page: Any) -> list[Any]:
+            content = collector.fetch_response(page, package_name=name)
+            return list(self._borrowed.parse_links(content)) if content else []
+
+        found = collector.collect_sources(project_name=name, candidates_from_page=read)
+        for source in filter(None, chain(found.find_links, found.index_urls)):
+            yield from source.page_candidates()
+            yield from source.file_links()
+
+    def _refuse_insecure_indexes(self) -> None:
+        options = self._options
+        indexes = [] if options.no_index else [options.index_url, *options.extra_index_urls]
+        for url in [*indexes, *options.find_links]:
+            if url.startswith("http:") and not self.session.is_secure_origin(self._borrowed.Link(url)):
+                raise ResolutionError(
+                    f"pip ignores {host(url)}, which is asked without encryption",
+                    hint=f"use https, or `trusted-host = {host(url)}` in pip's configuration",
+                )
+
+
+class _CommandFor:
+    """pip's install command, whose resolver takes Requires-Python for the target's."""
+
+    def __init__(self, command: Any, python: tuple[int, ...]) -> None:
+        self._command = command
+        self._python = python
+        self.resolver: Any = None
+        """The one that was made last."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._command, name)
+
+    def make_resolver(self, **kwargs: Any) -> Any:
+        self.resolver = self._command.make_resolver(py_version_info=self._python, **kwargs)
+        return self.resolver
+
+
+def _arguments(order: Mapping[str, Any], configured: Mapping[str, str | list[str]]) -> Iterator[str]:
+    yield from ("--no-input", "--no-color", "--progress-bar=off")
+    yield f"--cache-dir={order['cache_dir']}" if order["cache_dir"] else "--no-cache-dir"
+    if order["prereleases"]:
+        yield "--all-releases=:all:"
+    if order["exclude_newer"]:
+        yield f"--uploaded-prior-to={order['exclude_newer']}"
+    chosen = {"retries": RETRIES} | dict(configured)
+    if order["index_url"]:
+        chosen["index-url"] = order["index_url"]
+    for name, value in chosen.items():
+        if name == "no-index":
+            yield "--no-index"
+        else:
+            yield from (f"--{name}={one}" for one in ([value] if isinstance(value, str) else value))

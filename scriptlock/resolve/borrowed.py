@@ -1,0 +1,93 @@
+"""What the worker borrows from pip and pip-tools: all of it, looked up in one place.
+
+Neither of the two promises these names to anybody. When a release moves one, the person who has
+that release reads one sentence about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
+
+from scriptlock.errors import ToolError
+
+WORKS_WITH = "scriptlock works with pip >= 26 and pip-tools >= 7.6.1"
+INSTALL = "pip._internal.commands.install:InstallCommand"
+COLLECTOR = "pip._internal.index.collector"
+PYTHON = "pip._internal.models.target_python:TargetPython"
+SDIST = "pip._internal.distributions.sdist:SourceDistribution"
+SOLVER = "pip._internal.resolution.resolvelib"
+
+NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "create_command": "pip._internal.commands:create_command",
+        "build_session": f"{INSTALL}._build_session",
+        "build_package_finder": f"{INSTALL}._build_package_finder",
+        "make_resolver": f"{INSTALL}.make_resolver",
+        "install_req_from_line": "pip._internal.req.constructors:install_req_from_line",
+        "collect_sources": f"{COLLECTOR}:LinkCollector.collect_sources",
+        "fetch_response": f"{COLLECTOR}:LinkCollector.fetch_response",
+        "parse_links": f"{COLLECTOR}:parse_links",
+        "valid_tags": f"{PYTHON}._valid_tags",
+        "valid_tags_set": f"{PYTHON}._valid_tags_set",
+        "TargetPython": PYTHON,
+        "Tag": "pip._vendor.packaging.tags:Tag",
+        "markers": "pip._vendor.packaging.markers:",
+        "default_environment": "pip._vendor.packaging.markers:default_environment",
+        "link_hashes": "pip._internal.models.link:Link._hashes",
+        "Link": "pip._internal.models.link:Link",
+        "ExtrasCandidate": f"{SOLVER}.candidates:ExtrasCandidate",
+        "RequiresPythonRequirement": f"{SOLVER}.requirements:RequiresPythonRequirement",
+        "ResolutionImpossible": "pip._vendor.resolvelib:ResolutionImpossible",
+        "RequestException": "pip._vendor.requests.exceptions:RequestException",
+        "PipError": "pip._internal.exceptions:PipError",
+        "UnsupportedWheel": "pip._internal.exceptions:UnsupportedWheel",
+        "SourceDistribution": SDIST,
+        "prepare_distribution_metadata": f"{SDIST}.prepare_distribution_metadata",
+        "get_metadata_distribution": "pip._internal.metadata:get_metadata_distribution",
+        "BacktrackingResolver": "piptools.resolver:BacktrackingResolver",
+    }
+)
+"""Where each is found, as ``module:attribute.attribute``."""
+
+
+class Borrowed(SimpleNamespace):
+    """Functions and classes of pip and pip-tools, under the keys of :data:`NAMES`."""
+
+
+def borrow(names: Mapping[str, str] = NAMES) -> Borrowed:
+    """Import pip and pip-tools and return what is needed of them.
+
+    :raises ToolError: if one of the two is missing, or has moved a name; it says which.
+    """
+    return Borrowed(**{name: _find(path) for name, path in names.items()})
+
+
+def moved(name: str) -> ToolError:
+    """Return the error to raise when a name is not where it was."""
+    versions = " / ".join(f"{tool} {_version(tool)}" for tool in ("pip", "pip-tools"))
+    return ToolError(f"this {versions} moved {name}; {WORKS_WITH}", "upgrade scriptlock, pip and pip-tools")
+
+
+def _find(path: str) -> Any:
+    module, _, attributes = path.partition(":")
+    try:
+        found: Any = import_module(module)
+        for attribute in filter(None, attributes.split(".")):
+            found = getattr(found, attribute)
+    except (ImportError, AttributeError) as error:
+        for tool in ("pip", "pip-tools"):
+            if _version(tool) is None:
+                raise ToolError(f"{tool} is not installed; {WORKS_WITH}", f"install {tool}") from error
+        raise moved(path.rstrip(":").replace(":", ".")) from error
+    return found
+
+
+def _version(tool: str) -> str | None:
+    try:
+        return version(tool)
+    except PackageNotFoundError:
+        return None

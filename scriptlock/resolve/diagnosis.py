@@ -1,0 +1,161 @@
+"""From what pip gave up on to why: reads its causes and the rows of the indexes for :mod:`explain`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+
+from scriptlock.errors import IndexUnreachable, NoCompatibleWheel, ResolutionError, UnknownPackage
+from scriptlock.pip_configuration import redact
+from scriptlock.resolve.access import Access, Repository
+from scriptlock.resolve.borrowed import Borrowed
+from scriptlock.resolve.explain import explain
+from scriptlock.resolve.protocol import Question
+from scriptlock.resolve.wants import Bounds, File, PythonWant, Want
+from scriptlock.resolve.wire import host
+
+
+def causes(borrowed: Borrowed, error: BaseException) -> Sequence[tuple[Any, Any]]:
+    """Return pip's requirements that exclude each other, each with the candidate that has it, or None."""
+    reason = error.__cause__
+    return reason.causes if isinstance(reason, borrowed.ResolutionImpossible) else ()
+
+
+class Diagnosis:
+    """Explains failures of one attempt to resolve for one target."""
+
+    def __init__(
+        self, borrowed: Borrowed, access: Access, repository: Repository, question: Question
+    ) -> None:
+        self._borrowed, self._access = borrowed, access
+        self._repository, self._question = repository, question
+
+    def explain(self, error: Exception) -> ResolutionError:
+        """Return the error to raise for one of pip's."""
+        told = causes(self._borrowed, error)
+        if not told:
+            return self._explain_other(error)
+        pythons = [want for cause in told for want in self._python_wants(*cause)]
+        wants = {want: None for cause in told for want in self._wants(*cause)}
+        names = {want.name for want in wants}
+        bounds = [bound for bound in self._constraints() if bound.name in names]
+        question = self._question
+        reason = explain(
+            [*wants, *bounds],
+            pythons,
+            Bounds(
+                target=question.target,
+                exclude_newer=question.exclude_newer,
+                allow_sdist=question.allow_sdist,
+            ),
+            cache(self._files),
+        )
+        forbidden = sorted(self._access.wire.forbidden)
+        if isinstance(reason, UnknownPackage) and forbidden:
+            return IndexUnreachable(
+                f"{reason}; {forbidden[0]} refused to say (403)",
+                reason.requirements,
+                "check the spelling, or user and password in pip's configuration",
+            )
+        return reason
+
+    def _explain_other(self, error: Exception) -> ResolutionError:
+        text = redact(" ".join(str(error).split()))
+        if silent := re.search(r"(\S+) does not provide upload-time", text):
+            return ResolutionError(
+                f"{host(silent[1])} does not tell when its files were uploaded, so exclude-newer cannot hold",
+                hint="remove exclude-newer, or use an index that tells (PEP 700)",
+            )
+        for asked in self._question.requirements:
+            url = Requirement(asked["text"]).url
+            filename = url.partition("#")[0].partition("?")[0].rpartition("/")[2] if url else ""
+            if filename and filename in text:
+                if isinstance(error, self._borrowed.UnsupportedWheel):
+                    reason = f"{filename} is no wheel for {self._question.target}"
+                    return NoCompatibleWheel(reason, (asked["header"],))
+                return ResolutionError(text, (asked["header"],))
+        return ResolutionError(text)
+
+    def _python_wants(self, requirement: Any, parent: Any) -> Iterator[PythonWant]:
+        python = self._question.target.markers["python_full_version"]
+        if isinstance(requirement, self._borrowed.RequiresPythonRequirement):
+            specifier = SpecifierSet(str(requirement.specifier))
+            if parent is not None and not specifier.contains(python, prereleases=True):
+                yield PythonWant(
+                    package=f"{parent.project_name} {parent.version}",
+                    specifier=str(specifier),
+                    header=_header(parent.get_install_requirement()),
+                )
+
+    def _wants(self, requirement: Any, parent: Any) -> Iterator[Want]:
+        if isinstance(requirement, self._borrowed.RequiresPythonRequirement):
+            return
+        name = canonicalize_name(requirement.project_name)
+        candidate, asked = requirement.get_candidate_lookup()
+        if parent is not None:
+            if canonicalize_name(parent.project_name) == name:
+                return  # a package with extras wants itself without them
+            origin = getattr(parent, "base", parent).get_install_requirement()
+        else:
+            origin = asked or (candidate and candidate.get_install_requirement())
+        wanted = f"=={candidate.version}" if candidate else str(asked.specifier) if asked else ""
+        yield Want(
+            name=name,
+            specifier=SpecifierSet(wanted),
+            parent=f"{parent.project_name} {parent.version}" if parent else None,
+            header=_header(origin),
+        )
+
+    def _constraints(self) -> Iterator[Want]:
+        for bound in self._question.constraints:
+            requirement = Requirement(bound["text"])
+            yield Want(
+                name=canonicalize_name(requirement.name),
+                specifier=requirement.specifier,
+                is_constraint=True,
+                header=(bound["header"],),
+            )
+
+    def _files(self, name: str) -> tuple[File, ...]:
+        links = self._access.links(self._repository, name)
+        return tuple(file for link in links if (file := _file(link, name)))
+
+
+def _header(asked: Any) -> tuple[str, ...]:
+    """Return the requirement of the header that led to one of pip's, from parent to parent."""
+    while asked is not None:
+        if isinstance(asked.comes_from, str):
+            return (asked.comes_from,)
+        asked = asked.comes_from
+    return ()
+
+
+def _file(link: Any, name: str) -> File | None:
+    try:
+        if link.is_wheel:
+            found, version, _, tags = parse_wheel_filename(link.filename)
+        else:
+            (found, version), tags = parse_sdist_filename(link.filename), None
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        return None
+    if found != name:
+        return None
+    return File(
+        version=version,
+        tags=None if tags is None else frozenset(map(str, tags)),
+        requires_python=link.requires_python,
+        yanked=link.is_yanked,
+        uploaded=link.upload_time,
+    )

@@ -1,0 +1,177 @@
+"""What :mod:`pip_tools` and its worker say to each other: JSON, one order and one answer.
+
+The order::
+
+    {"folder": ..., "cache_dir": ..., "index_url": ..., "exclude_newer": ..., "prereleases": ...,
+     "allow_sdist": [...],
+     "targets": [{"platform": ..., "markers": {...}, "tags": [...], "preferred": {name: version},
+                  "requirements": [{"text": ..., "header": ...}], "constraints": [...]}]}
+
+``text`` is what pip gets (markers are evaluated already), ``header`` the same as the request has it.
+The answer is ``{"resolutions": [{"choices": [...], "notes": [...]}]}`` in the order's order, or
+``{"failure": {"kind": ..., "reason": ..., "requirements": [...], "hint": ...}}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+from scriptlock import errors
+from scriptlock.errors import ResolutionError, ScriptlockError, ToolError
+from scriptlock.model import Pin
+from scriptlock.resolve import Choice, Request, Resolution
+from scriptlock.targets import Target
+
+FAILURES: Mapping[str, type[ResolutionError]] = {
+    kind.__name__: kind
+    for kind in (
+        errors.ResolutionError,
+        errors.UnknownPackage,
+        errors.ConflictingRequirements,
+        errors.NoMatchingVersion,
+        errors.NoCompatibleWheel,
+        errors.PythonExcluded,
+        errors.IndexUnreachable,
+    )
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What an order asks for one target."""
+
+    target: Target
+    requirements: tuple[Mapping[str, str], ...]
+    """``text`` for pip, ``header`` for people."""
+    constraints: tuple[Mapping[str, str], ...]
+    """As the requirements."""
+    preferred: Mapping[str, str]
+    """Versions, by normalised name."""
+    exclude_newer: datetime | None
+    allow_sdist: frozenset[str]
+
+
+def make_order(request: Request, *, folder: str, cache_dir: Path | None) -> dict[str, Any]:
+    """Return the request as the worker reads it.
+
+    :param folder: where the relative paths of pip's configuration start.
+    :param cache_dir: where pip may keep answers of indexes; None for nowhere.
+    """
+    return {
+        "folder": folder,
+        "cache_dir": str(cache_dir) if cache_dir else None,
+        "index_url": request.index_url,
+        "exclude_newer": request.exclude_newer.isoformat() if request.exclude_newer else None,
+        "prereleases": request.prereleases,
+        "allow_sdist": sorted(request.allow_sdist),
+        "targets": [
+            {
+                "platform": target.platform,
+                "markers": dict(target.markers),
+                "tags": list(target.tags),
+                "preferred": _preferred(request.preferred, target),
+                "requirements": _applicable(request.requirements, target),
+                "constraints": _applicable(request.constraints, target),
+            }
+            for target in request.targets
+        ],
+    }
+
+
+def asks_for_nothing(order: Mapping[str, Any]) -> bool:
+    """Return whether there is nothing to resolve on any target."""
+    return not any(target["requirements"] for target in order["targets"])
+
+
+def questions(order: Mapping[str, Any]) -> Iterator[Question]:
+    """Yield what an order asks, target by target."""
+    moment = order["exclude_newer"]
+    for told in order["targets"]:
+        yield Question(
+            target=Target(platform=told["platform"], markers=told["markers"], tags=tuple(told["tags"])),
+            requirements=tuple(told["requirements"]),
+            constraints=tuple(told["constraints"]),
+            preferred=told["preferred"],
+            exclude_newer=datetime.fromisoformat(moment) if moment else None,
+            allow_sdist=frozenset(order["allow_sdist"]),
+        )
+
+
+def empty_answer(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answer to an order that asks for nothing."""
+    return {"resolutions": [{"choices": [], "notes": []} for _ in order["targets"]]}
+
+
+def failure(error: ScriptlockError) -> dict[str, Any]:
+    """Return the answer that says why there is none."""
+    return {
+        "failure": {
+            "kind": type(error).__name__,
+            "reason": str(error),
+            "requirements": list(getattr(error, "requirements", ())),
+            "hint": error.hint,
+        }
+    }
+
+
+def read_answer(answer: Mapping[str, Any], request: Request) -> tuple[Resolution, ...]:
+    """Return the resolutions that the worker answered with.
+
+    :raises ResolutionError: if it answered why there is none.
+    :raises ToolError: if it answered that pip or pip-tools cannot be used.
+    """
+    if "failure" in answer:
+        told = answer["failure"]
+        if told["kind"] not in FAILURES:
+            raise ToolError(told["reason"], told["hint"])
+        raise FAILURES[told["kind"]](told["reason"], tuple(told["requirements"]), told["hint"])
+    return tuple(
+        Resolution(
+            target=target,
+            choices=tuple(sorted(map(_choice, told["choices"]), key=lambda choice: choice.name)),
+            notes=tuple(told["notes"]),
+        )
+        for target, told in zip(request.targets, answer["resolutions"], strict=True)
+    )
+
+
+def _choice(told: Mapping[str, Any]) -> Choice:
+    return Choice(
+        name=canonicalize_name(told["name"]),
+        version=Version(told["version"]),
+        hashes=tuple(told["hashes"]),
+        url=told["url"],
+    )
+
+
+def _applicable(requirements: Sequence[Requirement], target: Target) -> list[dict[str, str]]:
+    # Sorted, so that the order of a header's lines, which is no input of a lock, decides nothing.
+    texts = []
+    for requirement in requirements:
+        if requirement.marker is None or requirement.marker.evaluate(dict(target.markers)):
+            bare = copy(requirement)
+            bare.marker = None
+            texts.append({"text": str(bare), "header": str(requirement)})
+    return sorted(
+        texts, key=lambda entry: (canonicalize_name(Requirement(entry["text"]).name), entry["text"])
+    )
+
+
+def _preferred(pins: Sequence[Pin], target: Target) -> dict[NormalizedName, str]:
+    # A direct reference comes from the header or not at all.
+    return {
+        pin.name: str(pin.version)
+        for pin in pins
+        if pin.url is None
+        and pin.git is None
+        and (pin.marker is None or pin.marker.evaluate(dict(target.markers)))
+    }

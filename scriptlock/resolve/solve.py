@@ -1,0 +1,126 @@
+"""One target at a time: pip-tools' resolver, told what the target is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from packaging.utils import canonicalize_name
+
+from scriptlock.errors import IndexUnreachable, ResolutionError
+from scriptlock.resolve.access import Access, Repository
+from scriptlock.resolve.borrowed import Borrowed, moved
+from scriptlock.resolve.choices import choices, notes
+from scriptlock.resolve.diagnosis import Diagnosis, causes
+from scriptlock.resolve.protocol import Question
+from scriptlock.resolve.sources import SourcePolicy
+from scriptlock.targets import Target
+
+SAME_MACHINE = ("implementation_name", "platform_machine", "python_version", "sys_platform")
+"""The markers by which a target is the machine and Python at hand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solution:
+    """What pip-tools chose for one target."""
+
+    candidates: Mapping[str, Any]
+    """pip's, by normalised name: each knows its version, its file and what it requires."""
+    extras: Mapping[str, frozenset[str]]
+    """Those asked for, by normalised name."""
+
+
+def answer(borrowed: Borrowed, access: Access, question: Question) -> dict[str, Any]:
+    """Return the answer to a question, as the protocol has it.
+
+    :raises ResolutionError: if there is none.
+    """
+    here = borrowed.default_environment()
+    policy = SourcePolicy(
+        target=question.target,
+        allowed=access.allow_sdist,
+        can_build=all(here[name] == question.target.markers[name] for name in SAME_MACHINE),
+    )
+    with _seen_as(borrowed, question.target), policy.enforced(borrowed):
+        solution = _solve(borrowed, access, question)
+        return {
+            "choices": choices(solution.candidates, access.session),
+            "notes": notes(solution.candidates, solution.extras, policy),
+        }
+
+
+@contextmanager
+def _seen_as(borrowed: Borrowed, target: Target) -> Iterator[None]:
+    """Make every marker that pip evaluates see the target."""
+    borrowed.markers.default_environment = lambda: dict(target.markers)
+    try:
+        yield
+    finally:
+        borrowed.markers.default_environment = borrowed.default_environment
+
+
+def _solve(borrowed: Borrowed, access: Access, question: Question) -> Solution:
+    """Return what pip-tools chooses, with as many of the preferred versions as it takes.
+
+    pip-tools lets go of a preference only if nothing else is in the conflict, and not at all if the
+    version has vanished for other reasons, so what it gives up on is tried again with fewer of them.
+    """
+    preferred = dict(question.preferred)
+    repository = access.repository(question.target)
+    while True:
+        try:
+            return _attempt(borrowed, repository, question, preferred)
+        except IndexUnreachable:
+            raise
+        except (borrowed.PipError, ResolutionError) as error:
+            if not preferred:
+                if isinstance(error, ResolutionError):
+                    raise
+                diagnosis = Diagnosis(borrowed, access, repository, question)
+                raise diagnosis.explain(error) from error
+            involved = {
+                canonicalize_name(one.project_name)
+                for requirement, parent in causes(borrowed, error)
+                for one in (requirement, parent)
+                if one is not None
+            }
+            kept = {name: version for name, version in preferred.items() if name not in involved}
+            preferred = kept if len(kept) < len(preferred) else {}
+
+
+def _attempt(
+    borrowed: Borrowed, repository: Repository, question: Question, preferred: Mapping[str, str]
+) -> Solution:
+    line = borrowed.install_req_from_line
+    wanted = [line(asked["text"], comes_from=asked["header"]) for asked in question.requirements]
+    bounds = [
+        line(bound["text"], comes_from=bound["header"], constraint=True) for bound in question.constraints
+    ]
+    existing = {name: line(f"{name}=={version}") for name, version in preferred.items()}
+    resolver = borrowed.BacktrackingResolver(
+        constraints=[*wanted, *bounds],
+        existing_constraints=existing,
+        repository=repository,
+        allow_unsafe=True,
+    )
+    # Each round but the last gives up at least one preference.
+    resolver.resolve(max_rounds=len(existing) + 1)
+    result = getattr(repository.command.resolver, "_result", None)
+    if result is None:
+        raise moved("pip._internal.resolution.resolvelib.resolver.Resolver._result")
+    found = list(result.mapping.values())
+    extras: dict[str, frozenset[str]] = {}
+    for candidate in found:
+        if isinstance(candidate, borrowed.ExtrasCandidate):
+            name = canonicalize_name(candidate.project_name)
+            extras[name] = extras.get(name, frozenset()) | frozenset(candidate.extras)
+    return Solution(
+        candidates={
+            canonicalize_name(candidate.project_name): candidate
+            for candidate in found
+            if candidate.get_install_requirement() is not None
+        },
+        extras=extras,
+    )

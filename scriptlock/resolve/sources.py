@@ -1,0 +1,89 @@
+"""What happens when a package comes as source: nothing of it runs unless the header allows it by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.parser import BytesHeaderParser
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import NormalizedName, canonicalize_name
+
+from scriptlock.errors import NoCompatibleWheel
+from scriptlock.resolve.borrowed import Borrowed
+from scriptlock.targets import Target
+
+STATIC_SINCE = (2, 2)
+"""The metadata version whose PKG-INFO is what a build would say, but for what it calls dynamic (PEP 643)."""
+NEEDED = frozenset({"provides-extra", "requires-dist", "requires-python"})
+
+
+def allowing(name: str) -> str:
+    """Return the hint that names the header line for a package that may come as source."""
+    return f'`allow-sdist = ["{name}"]` under [tool.scriptlock] has it built from source, which runs its code'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcePolicy:
+    """Which sdists a target may get, and how their metadata is had."""
+
+    target: Target
+    allowed: frozenset[NormalizedName]
+    can_build: bool
+    """Whether the target is the machine and Python at hand, so that a build here tells what it gets."""
+    built: set[str] = field(default_factory=set)
+    """``name version`` of what had to be built to learn what it requires."""
+
+    @contextmanager
+    def enforced(self, borrowed: Borrowed) -> Iterator[None]:
+        """Put this policy between pip and every source distribution, whoever asks for it."""
+        prepare = borrowed.prepare_distribution_metadata
+        get = borrowed.SourceDistribution.get_metadata_distribution
+        known: dict[int, Any] = {}
+
+        def prepare_distribution_metadata(source: Any, *args: Any, **kwargs: Any) -> None:
+            static = self._examine(borrowed, source.req)
+            if static is None:
+                prepare(source, *args, **kwargs)
+            known[id(source)] = static
+
+        def get_metadata_distribution(source: Any) -> Any:
+            static = known.pop(id(source))
+            return get(source) if static is None else static
+
+        borrowed.SourceDistribution.prepare_distribution_metadata = prepare_distribution_metadata
+        borrowed.SourceDistribution.get_metadata_distribution = get_metadata_distribution
+        try:
+            yield
+        finally:
+            borrowed.SourceDistribution.prepare_distribution_metadata = prepare
+            borrowed.SourceDistribution.get_metadata_distribution = get
+
+    def _examine(self, borrowed: Borrowed, source: Any) -> Any:
+        """Return the metadata that an unpacked source promises, or None if it may be built for it."""
+        name = canonicalize_name(source.name or source.link.filename)
+        if name not in self.allowed:
+            raise NoCompatibleWheel(f"{name} comes as source ({source.link.filename})", hint=allowing(name))
+        path = Path(source.unpacked_source_directory, "PKG-INFO")
+        content = path.read_bytes() if path.is_file() else b""
+        told = BytesHeaderParser().parsebytes(content)
+        dynamic = NEEDED & {text.strip().lower() for text in told.get_all("Dynamic", [])}
+        if _version(str(told["Metadata-Version"])) >= STATIC_SINCE and not dynamic:
+            return borrowed.get_metadata_distribution(content, source.link.filename, name)
+        if not self.can_build:
+            raise NoCompatibleWheel(
+                f"{name} {told['Version'] or ''}".rstrip()
+                + f" has no wheel for {self.target}, and only building it there tells what it requires",
+                hint=f"resolve for other environments only, or bound {name} to a version that has a wheel",
+            )
+        self.built.add(f"{name} {told['Version'] or ''}".rstrip())
+        return None
+
+
+def _version(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split("."))
+    except ValueError:
+        return (0,)

@@ -1,0 +1,103 @@
+"""The one session through which the worker reaches indexes: it remembers pages and admits failures.
+
+pip goes on without an index that does not answer, as if it held nothing. A lock made that way would
+change with the weather, and a public package could take the place of a private one.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from scriptlock.errors import IndexUnreachable
+from scriptlock.pip_configuration import redact
+from scriptlock.resolve.borrowed import Borrowed
+
+OFFLINE_HINT = "a script whose lock is fresh and whose environment is ready runs without any index"
+PAGES = ("text/html", "application/vnd.pypi.simple.v1+html", "application/vnd.pypi.simple.v1+json")
+"""The content types of index pages (PEP 503, PEP 691)."""
+
+
+class Wire:
+    """Stands in for ``session.request``.
+
+    Each page is asked for once, so that all targets see the index in one state.
+
+    :param send: the session's own ``request``.
+    """
+
+    def __init__(self, borrowed: Borrowed, send: Callable[..., Any]) -> None:
+        self._errors = (borrowed.PipError, borrowed.RequestException)
+        self._send = send
+        self._pages: dict[str, Any] = {}
+        self.forbidden: set[str] = set()
+        """Hosts that refused to say something (403), which some do about packages that they do not have."""
+
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        """Return the response, as ``requests.Session.request`` does.
+
+        :raises IndexUnreachable: if there is none, or one that says nothing about packages.
+        """
+        if urlsplit(url).scheme == "file":
+            return self._send(method, url, *args, **kwargs)
+        is_page = method == "GET" and not kwargs.get("stream")
+        if is_page and url in self._pages:
+            return self._pages[url]
+        try:
+            response = self._send(method, url, *args, **kwargs)
+        except self._errors as error:
+            raise IndexUnreachable(
+                f"{host(url)} cannot be reached: {_cause(error)}", hint=OFFLINE_HINT
+            ) from error
+        self._judge(url, response)
+        if is_page:
+            self._judge_page(url, response)
+            self._pages[url] = response
+        return response
+
+    def _judge(self, url: str, response: Any) -> None:
+        status = int(response.status_code)
+        if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED}:
+            if "Authorization" in response.request.headers:
+                reason = f"{host(url)} refused the credentials of pip's configuration ({status})"
+                raise IndexUnreachable(reason, hint="check user and password in pip's configuration")
+            reason = f"{host(url)} asks for credentials ({status})"
+            raise IndexUnreachable(reason, hint="put them into pip's configuration, or into ~/.netrc")
+        if status == HTTPStatus.FORBIDDEN:
+            self.forbidden.add(host(url))
+        if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            reason = f"{host(url)} is out of order: it answered {status} {response.reason or ''}".rstrip()
+            raise IndexUnreachable(reason, hint=OFFLINE_HINT)
+
+    def _judge_page(self, url: str, response: Any) -> None:
+        kind = str(response.headers.get("Content-Type", "nothing that it would name"))
+        if response.status_code == HTTPStatus.OK and not kind.lower().startswith(PAGES):
+            raise IndexUnreachable(
+                f"{host(url)} is no package index: it answered with {kind.partition(';')[0]}",
+                hint="check index-url, extra-index-url and find-links in pip's configuration",
+            )
+
+
+def host(url: str) -> str:
+    """Return the host of a URL, with the port if it has one, and nothing secret."""
+    parts = urlsplit(url)
+    return parts.netloc.rpartition("@")[2] or parts.path
+
+
+def _cause(error: BaseException) -> str:
+    """Return what the operating system or the server said at the bottom of it all, in a few words."""
+    innermost = error
+    while True:
+        if isinstance(innermost, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({innermost.verify_message})"
+        if isinstance(innermost, OSError) and innermost.strerror:
+            return innermost.strerror
+        if isinstance(innermost, TimeoutError):
+            return "no answer in time"
+        inside = innermost.__cause__ or innermost.__context__
+        if inside is None:
+            return redact(" ".join(str(innermost).split()))
+        innermost = inside

@@ -1,0 +1,58 @@
+"""The process in which pip-tools resolves: an order on standard input, its answer on standard output.
+
+A process of its own, because resolving for another platform changes what pip's markers see, and
+because reading pip's configuration changes the logging of the whole process.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from scriptlock.errors import ScriptlockError, ToolError
+from scriptlock.pip_configuration import index_options
+from scriptlock.resolve.access import Access
+from scriptlock.resolve.borrowed import NAMES, borrow
+from scriptlock.resolve.protocol import failure, questions
+from scriptlock.resolve.solve import answer
+
+
+def main() -> None:
+    """Answer the order on standard input; whatever pip prints goes to standard error."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    order = json.load(sys.stdin)
+    with answers:
+        json.dump(respond(order), answers)
+
+
+def respond(order: Mapping[str, Any], names: Mapping[str, str] = NAMES) -> dict[str, Any]:
+    """Return the answer to an order: resolutions, or why there are none.
+
+    From here on the process has no pip configuration but that of the order.
+
+    :param names: where to find what is borrowed from pip and pip-tools.
+    """
+    try:
+        borrowed = borrow(names)
+        configured = _take_configuration(order["folder"])
+        logging.getLogger("pip").addHandler(logging.NullHandler())
+        access = Access(borrowed, order, configured)
+        return {"resolutions": [answer(borrowed, access, question) for question in questions(order)]}
+    except ScriptlockError as error:
+        return failure(error)
+
+
+def _take_configuration(folder: str) -> dict[str, str | list[str]]:
+    try:
+        configured = index_options(folder)
+    except ValueError as error:
+        raise ToolError(str(error)) from None
+    for name in [name for name in os.environ if name.upper().startswith("PIP_")]:
+        del os.environ[name]
+    os.environ["PIP_CONFIG_FILE"] = os.devnull
+    return configured

@@ -1,0 +1,120 @@
+"""Resolvers for tests: one that knows a few wheels by heart and asks no index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.tags import Tag
+from packaging.utils import NormalizedName, canonicalize_name, parse_wheel_filename
+from packaging.version import Version
+
+from scriptlock.errors import (
+    ConflictingRequirements,
+    NoCompatibleWheel,
+    NoMatchingVersion,
+    PythonExcluded,
+    UnknownPackage,
+)
+from scriptlock.model import Pin
+from scriptlock.resolve import Choice, Request, Resolution
+from scriptlock.targets import Target
+from support.wheels import Wheel
+
+
+class FakeResolver:
+    """Takes the newest wheel that fits what is wanted by those before it; goes back on nothing.
+
+    :param wheels: all that there is.
+    """
+
+    def __init__(self, wheels: Iterable[Wheel] = ()) -> None:
+        self.wheels = list(wheels)
+        self.requests: list[Request] = []
+        """What it was asked, in order."""
+
+    def resolve(self, request: Request, /) -> tuple[Resolution, ...]:
+        self.requests.append(request)
+        return tuple(
+            Resolution(target=target, choices=self._choices(request, target)) for target in request.targets
+        )
+
+    def _choices(self, request: Request, target: Target) -> tuple[Choice, ...]:
+        asked = [(root, root) for root in request.requirements if _applies(root, target)]
+        chosen: dict[NormalizedName, Wheel] = {}
+        seen: set[str] = set()
+        while asked:
+            requirement, root = asked.pop(0)
+            if str(requirement) in seen:
+                continue
+            seen.add(str(requirement))
+            name = canonicalize_name(requirement.name)
+            wants = [
+                other.specifier
+                for other in (requirement, *(later for later, _ in asked), *request.constraints)
+                if canonicalize_name(other.name) == name and _applies(other, target)
+            ]
+            if name not in chosen:
+                chosen[name] = self._choose(name, wants, target, str(root), request)
+            elif not _fits(chosen[name].version, wants):
+                raise ConflictingRequirements(f"no version of {name} satisfies everybody", (str(root),))
+            asked += [(child, root) for child in _dependencies(chosen[name], requirement.extras, target)]
+        return tuple(
+            Choice(name=name, version=wheel.version, hashes=(wheel.hash,))
+            for name, wheel in sorted(chosen.items())
+        )
+
+    def _choose(
+        self, name: NormalizedName, wants: list[SpecifierSet], target: Target, root: str, request: Request
+    ) -> Wheel:
+        known = [wheel for wheel in self.wheels if wheel.name == name]
+        if not known:
+            raise UnknownPackage(f"no index knows a package {name}", (root,))
+        if not (fitting := [wheel for wheel in known if _fits(wheel.version, wants[:1])]):
+            raise NoMatchingVersion(f"no version fits {name}{wants[0]}", (root,))
+        if not (fitting := [wheel for wheel in fitting if _fits(wheel.version, wants)]):
+            raise ConflictingRequirements(f"no version of {name} satisfies everybody", (root,))
+        if not (admitting := [wheel for wheel in fitting if _admits(wheel, target)]):
+            raise PythonExcluded(f"{name} needs Python {fitting[0].requires_python}", (root,))
+        if not (usable := [wheel for wheel in admitting if _rank(wheel, target) is not None]):
+            raise NoCompatibleWheel(f"{name} has no wheel for {target}", (root,))
+        final = [wheel for wheel in usable if not wheel.version.is_prerelease]
+        offered = usable if request.prereleases or not final else final
+        preferred = {pin.version for pin in request.preferred if _is_for(pin, name, target)}
+        offered = [wheel for wheel in usable if wheel.version in preferred] or offered
+        return max(offered, key=lambda wheel: (wheel.version, -(_rank(wheel, target) or 0)))
+
+
+def _applies(requirement: Requirement, target: Target) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate(dict(target.markers))
+
+
+def _fits(version: Version, wants: list[SpecifierSet]) -> bool:
+    return all(want.contains(version, prereleases=True) for want in wants)
+
+
+def _admits(wheel: Wheel, target: Target) -> bool:
+    return SpecifierSet(wheel.requires_python or "").contains(target.markers["python_full_version"])
+
+
+def _is_for(pin: Pin, name: NormalizedName, target: Target) -> bool:
+    return pin.name == name and (pin.marker is None or pin.marker.evaluate(dict(target.markers)))
+
+
+def _rank(wheel: Wheel, target: Target) -> int | None:
+    tags: frozenset[Tag] = parse_wheel_filename(wheel.filename)[3]
+    return min((target.tags.index(str(tag)) for tag in tags if str(tag) in target.tags), default=None)
+
+
+def _dependencies(wheel: Wheel, extras: Iterable[str], target: Target) -> Iterator[Requirement]:
+    for line in wheel.metadata.decode().splitlines():
+        if line.startswith("Requires-Dist: "):
+            requirement = Requirement(line.removeprefix("Requires-Dist: "))
+            for extra in ("", *extras):
+                if requirement.marker is None or requirement.marker.evaluate(
+                    {**target.markers, "extra": extra}
+                ):
+                    requirement.marker = None
+                    yield requirement
+                    break
