@@ -22,11 +22,11 @@ FILES = {
 """Every module's file, by the module's name."""
 
 LAYERS = (
-    "__main__ launch cli progress",
+    "__main__ launch cli report progress",
     "scriptlock",
-    "api on_disk",
+    "api by_path",
     "resolve install cache",
-    "files process interpreters probe pip_configuration",
+    "files disk process interpreters probe pip_configuration",
     "script header footer targets model pin_changes",
     "source errors",
 )
@@ -35,7 +35,7 @@ HEIGHTS = {room: -depth for depth, layer in enumerate(LAYERS) for room in layer.
 
 HEAVY = frozenset("pip piptools virtualenv python_discovery tomlkit click".split())
 """What takes tens of milliseconds to import; only the function that needs it may."""
-EAGER = {"scriptlock.cli": {"click"}}
+EAGER = {"scriptlock.cli": {"click"}, "scriptlock.report": {"click"}}
 """The exceptions: the command line is nothing without its parser, and is loaded by a function itself."""
 
 STDLIB_ONLY = (
