@@ -7,12 +7,14 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from subprocess import CompletedProcess
 from urllib.parse import urlsplit
+
+from packaging.utils import NormalizedName
 
 from scriptlock import pip_configuration, process
 from scriptlock.errors import InstallError, ToolError
@@ -20,7 +22,7 @@ from scriptlock.model import Pin
 from scriptlock.pip_configuration import as_variables, redact
 
 OPTIONS = (
-    "--require-hashes --no-deps --only-binary :all: --no-input --disable-pip-version-check "
+    "--require-hashes --no-deps --no-input --disable-pip-version-check "
     "--no-warn-script-location --root-user-action ignore --progress-bar off --no-color "
     # Twice verbose is where it says which index did not answer.
     "-vv"
@@ -29,6 +31,7 @@ OPTIONS = (
 MARKS = ("ERROR: ", "\N{MULTIPLICATION SIGN} ")
 """How pip begins a line that tells an error."""
 CONNECT = "check the connection, and the index, proxy and certificates of pip's configuration"
+NO_WHEEL = "depend on a release, or on the URL of a wheel"
 REPLACED = "somebody replaced the file; if that is all right, run `scriptlock lock` with --upgrade-package"
 SYMPTOMS = (
     (
@@ -65,14 +68,21 @@ class PipInstaller:
 
     :param http_cache: a folder for what pip fetches; without one nothing is kept.
     :param index_url: takes the place of the configured index; extra indexes and find-links stay.
+    :param allow_sdist: packages that may be built from source, which runs their code; wheels only otherwise.
     """
 
-    def __init__(self, http_cache: Path | None = None, *, index_url: str | None = None) -> None:
-        self.http_cache, self.index_url = http_cache, index_url
+    def __init__(
+        self,
+        http_cache: Path | None = None,
+        *,
+        index_url: str | None = None,
+        allow_sdist: Collection[NormalizedName] = (),
+    ) -> None:
+        self.http_cache, self.index_url, self.allow_sdist = http_cache, index_url, frozenset(allow_sdist)
 
     def install(self, pins: Sequence[Pin], python: Path, lease: int, /) -> None:
         """Install exactly the pins, as :class:`scriptlock.install.Installer` has it."""
-        lines = "".join(f"{requirement(pin)}\n" for pin in pins)
+        lines = "".join(f"{self._requirement(pin)}\n" for pin in pins)
         options = _index_options()
         if self.index_url is not None:
             options["index-url"] = self.index_url
@@ -82,25 +92,24 @@ class PipInstaller:
             cache = ["--no-cache-dir"] if self.http_cache is None else ["--cache-dir", str(self.http_cache)]
             # Not `pip --python`: that starts a second process, which would not inherit the lease.
             argv = [str(python), "-I", _runner(), "install", *OPTIONS, *cache, "-r", str(requirements)]
+            # Not :all:, which no later option could take back for one name alone.
+            argv += [f"--only-binary={pin.name}" for pin in pins if pin.name not in self.allow_sdist]
             # Variables, not arguments: everybody can read those in the list of processes.
             done = process.run(argv, environ=as_variables(options), inherit=[lease])
         if done.returncode:
             raise _explain(done)
 
-
-def requirement(pin: Pin) -> str:
-    """Return the line of a requirements file that admits the files of the pin and no other.
-
-    :raises InstallError: if pip would have to run code of the package.
-    """
-    if pin.git is not None:
-        hint = "depend on a release, or on the URL of a wheel"
-        raise InstallError(f"{pin.name} is pinned to a git commit, which cannot be installed yet", hint)
-    if pin.url is not None and not urlsplit(pin.url).path.endswith(".whl"):
-        hint = "depend on a release, or on the URL of a wheel"
-        raise InstallError(f"{pin.name} is pinned to {redact(pin.url)}, which is no wheel", hint)
-    source = f"=={pin.version}" if pin.url is None else f" @ {pin.url}"
-    return " ".join([f"{pin.name}{source}", *(f"--hash={digest}" for digest in pin.hashes)])
+    def _requirement(self, pin: Pin) -> str:
+        """Return the line of a requirements file that admits the files of the pin and no other."""
+        if pin.git is not None:
+            raise InstallError(
+                f"{pin.name} is pinned to a git commit, which cannot be installed yet", NO_WHEEL
+            )
+        if pin.url is None:
+            return " ".join([f"{pin.name}=={pin.version}", *(f"--hash={digest}" for digest in pin.hashes)])
+        if pin.name not in self.allow_sdist and not urlsplit(pin.url).path.endswith(".whl"):
+            raise InstallError(f"{pin.name} is pinned to {redact(pin.url)}, which is no wheel", NO_WHEEL)
+        return " ".join([f"{pin.name} @ {pin.url}", *(f"--hash={digest}" for digest in pin.hashes)])
 
 
 def _runner() -> str:
