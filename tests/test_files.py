@@ -194,7 +194,7 @@ def test_a_symlink_stays_one_and_its_target_is_rewritten(script: Path, tmp_path:
     assert sorted(folder.iterdir()) == [first, second]
 
 
-@pytest.mark.parametrize("mode", [0o600, 0o640, 0o755, 0o4711, 0o202])
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o755, 0o4711, 0o620])
 def test_the_mode_stays(script: Path, mode: int) -> None:
     file = read_script(script)
     script.chmod(mode)
@@ -270,6 +270,16 @@ def test_what_a_new_file_has_anyway_is_not_given_to_it_again(script: Path) -> No
     write_script(read_script(script), NEW, body_end=len(BODY), system=watched.system)
 
     assert watched.calls == "open flock open write fsync replace open fsync".split()
+
+
+def test_a_capability_is_not_handed_on_to_other_bytes(script: Path) -> None:
+    set_attribute(script, "security.capability", struct.pack("<5I", 0x02000000, 1 << 10, 0, 0, 0))
+    inode = script.stat().st_ino
+
+    write_script(read_script(script), NEW, body_end=len(BODY))
+
+    assert "security.capability" not in os.listxattr(script)
+    assert (script.read_bytes(), script.stat().st_ino != inode) == (NEW, True)
 
 
 @only_root

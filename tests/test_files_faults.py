@@ -194,6 +194,16 @@ def test_a_failure_in_place_that_could_be_undone_says_so(linked: Path) -> None:
     assert linked.read_bytes() == OLD
 
 
+def test_a_file_that_could_not_be_cut_is_not_touched_again(linked: Path) -> None:
+    watched = Watched(before=failing(errno.EPERM, at=3))
+
+    said = rewrite(linked, watched.system)
+
+    assert watched.calls == "open flock ftruncate".split()
+    assert said == "the file cannot be written: operation not permitted; it is as it was"
+    assert linked.read_bytes() == OLD
+
+
 def test_a_disk_that_stays_full_costs_the_lock_and_says_so(linked: Path) -> None:
     written: list[int] = []
 
@@ -227,7 +237,11 @@ def test_a_disk_that_takes_nothing_any_more_keeps_the_body_and_says_so(linked: P
 
 
 def test_a_new_file_that_cannot_be_removed_either_harms_nothing(script: Path) -> None:
-    said = rewrite(script, Watched(before=failing(errno.EIO, names=["fsync", "unlink"])).system)
+    def fail_both(name: str, number: int) -> None:
+        failing(errno.EIO, names=["fsync"])(name, number)
+        failing(errno.EPERM, names=["unlink"])(name, number)
+
+    said = rewrite(script, Watched(before=fail_both).system)
 
     assert said == "the file cannot be written: input/output error"
     assert script.read_bytes() == OLD
@@ -469,7 +483,7 @@ def test_a_rewrite_waits_for_another_and_then_sees_what_that_did(script: Path) -
         other.close()
 
     with pytest.raises(ScriptChanged):
-        rewrite(script, System(sleep=finish))
+        write_script(read_script(script), NEW, body_end=None, system=System(sleep=finish))
 
     assert script.read_bytes() == b"won\n"
 
