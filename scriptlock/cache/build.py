@@ -84,6 +84,5 @@ def _recorded(distribution: Distribution, name: str) -> Iterator[Path]:
     record = distribution.read_text("RECORD")
     if not record or not distribution.read_text("INSTALLER"):
         raise InstallError(f"{name} {distribution.version} was installed without a RECORD or INSTALLER")
-    for row in csv.reader(record.splitlines()):
-        if row:
-            yield Path(str(distribution.locate_file(row[0])))
+    for row in filter(None, csv.reader(record.splitlines())):
+        yield Path(str(distribution.locate_file(row[0])))
