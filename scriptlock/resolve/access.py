@@ -60,12 +60,8 @@ class Access:
         self.session = borrowed.build_session(self._command, self._options)
         self.wire = Wire(borrowed, self.session.request)
         self.session.request = self.wire.request
-        # A header's index-url carries no password; that of the configured index may fit it.
-        urls = (
-            self._options.index_url,
-            *self._options.extra_index_urls,
-            str(configured.get("index-url", "")),
-        )
+        # A header's index-url carries no password; the configured one, which may fit it, comes first.
+        urls = [configured.get("index-url"), self._options.index_url, *self._options.extra_index_urls]
         self.session.update_index_urls([url for url in urls if url])
         # From here on it would only say where to keep wheels that pip builds, whatever they are built for.
         self._options.cache_dir = None
@@ -129,6 +125,8 @@ class _CommandFor:
 
 def _arguments(order: Mapping[str, Any], configured: Mapping[str, str | list[str]]) -> Iterator[str]:
     yield from ("--no-input", "--no-color", "--progress-bar=off")
+    # Another pip would be told the indexes on its command line, with the passwords in them.
+    yield "--use-feature=inprocess-build-deps"
     yield f"--cache-dir={order['cache_dir']}" if order["cache_dir"] else "--no-cache-dir"
     if order["prereleases"]:
         yield "--all-releases=:all:"

@@ -44,9 +44,12 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "ResolutionImpossible": "pip._vendor.resolvelib:ResolutionImpossible",
         "RequestException": "pip._vendor.requests.exceptions:RequestException",
         "PipError": "pip._internal.exceptions:PipError",
+        "HashMismatch": "pip._internal.exceptions:HashMismatch",
         "UnsupportedWheel": "pip._internal.exceptions:UnsupportedWheel",
         "SourceDistribution": SDIST,
         "prepare_distribution_metadata": f"{SDIST}.prepare_distribution_metadata",
+        "preparing": "pip._internal.operations.prepare:",
+        "unpack_vcs_link": "pip._internal.operations.prepare:unpack_vcs_link",
         "get_metadata_distribution": "pip._internal.metadata:get_metadata_distribution",
         "BacktrackingResolver": "piptools.resolver:BacktrackingResolver",
     }

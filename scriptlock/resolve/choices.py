@@ -48,6 +48,8 @@ def notes(
 def _notes(
     candidates: Mapping[str, Any], extras: Mapping[str, frozenset[str]], policy: SourcePolicy
 ) -> Iterator[str]:
+    for built in policy.built:
+        yield f"{built} was built from source to learn what it requires, which ran its code"
     for name, candidate in sorted(candidates.items()):
         known = f"{name} {candidate.version}"
         link = candidate.source_link
@@ -57,9 +59,7 @@ def _notes(
         missing = extras.get(name, frozenset()) - frozenset(candidate.dist.iter_provided_extras())
         for extra in sorted(missing):
             yield f"{known} has no extra named {extra}"
-        if known in policy.built:
-            yield f"{known} was built from source to learn what it requires, which ran its code"
-        elif not link.is_wheel:
+        if not link.is_wheel:
             yield f"{known} comes as source: installing it will run its code"
         if _is_direct(candidate) and urlsplit(link.url).query:
             yield f"the query of {_address(candidate)} is left out of the lock, since it may be secret"
@@ -106,7 +106,5 @@ def _content(link: Any, session: Any) -> Iterator[bytes]:
     with session.get(
         link.url_without_fragment, headers={"Accept-Encoding": "identity"}, stream=True
     ) as answer:
-        if not answer.ok:
-            raise ResolutionError(f"{redact(link.url_without_fragment)} cannot be had: {answer.status_code}")
         while chunk := answer.raw.read(CHUNK):
             yield chunk

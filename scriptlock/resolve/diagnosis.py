@@ -22,7 +22,9 @@ from scriptlock.pip_configuration import redact
 from scriptlock.resolve.access import Access, Repository
 from scriptlock.resolve.borrowed import Borrowed
 from scriptlock.resolve.explain import explain
+from scriptlock.resolve.origins import asked_by, header_of
 from scriptlock.resolve.protocol import Question
+from scriptlock.resolve.references import file_named_by
 from scriptlock.resolve.wants import Bounds, File, PythonWant, Want
 from scriptlock.resolve.wire import host
 
@@ -43,7 +45,10 @@ class Diagnosis:
         self._repository, self._question = repository, question
 
     def explain(self, error: Exception) -> ResolutionError:
-        """Return the error to raise for one of pip's."""
+        """Return the error to raise for one of pip's, or for one of ours that could say more."""
+        if isinstance(error, ResolutionError):
+            header = error.requirements or self._direct_reference_in(str(error))
+            return type(error)(error.reason, header, error.hint)
         told = causes(self._borrowed, error)
         if not told:
             return self._explain_other(error)
@@ -72,21 +77,28 @@ class Diagnosis:
         return reason
 
     def _explain_other(self, error: Exception) -> ResolutionError:
-        text = redact(" ".join(str(error).split()))
+        # Some of pip's errors have their sentence here, and only a label as text.
+        text = redact(" ".join(str(getattr(error, "message", None) or error).split()))
         if silent := re.search(r"(\S+) does not provide upload-time", text):
             return ResolutionError(
                 f"{host(silent[1])} does not tell when its files were uploaded, so exclude-newer cannot hold",
                 hint="remove exclude-newer, or use an index that tells (PEP 700)",
             )
+        if isinstance(error, self._borrowed.HashMismatch):
+            filename = error.req.link.filename if error.req else "a file"
+            return ResolutionError(f"{filename} is not the file that its hash promises", header_of(error.req))
+        header = self._direct_reference_in(text)
+        if header and isinstance(error, self._borrowed.UnsupportedWheel):
+            filename = file_named_by(Requirement(header[0]).url or "")
+            return NoCompatibleWheel(f"{filename} is no wheel for {self._question.target}", header)
+        return ResolutionError(text, header)
+
+    def _direct_reference_in(self, text: str) -> tuple[str, ...]:
         for asked in self._question.requirements:
             url = Requirement(asked["text"]).url
-            filename = url.partition("#")[0].partition("?")[0].rpartition("/")[2] if url else ""
-            if filename and filename in text:
-                if isinstance(error, self._borrowed.UnsupportedWheel):
-                    reason = f"{filename} is no wheel for {self._question.target}"
-                    return NoCompatibleWheel(reason, (asked["header"],))
-                return ResolutionError(text, (asked["header"],))
-        return ResolutionError(text)
+            if url and (filename := file_named_by(url)) and filename in text:
+                return (asked["header"],)
+        return ()
 
     def _python_wants(self, requirement: Any, parent: Any) -> Iterator[PythonWant]:
         python = self._question.target.markers["python_full_version"]
@@ -96,26 +108,23 @@ class Diagnosis:
                 yield PythonWant(
                     package=f"{parent.project_name} {parent.version}",
                     specifier=str(specifier),
-                    header=_header(parent.get_install_requirement()),
+                    header=header_of(asked_by(parent)),
                 )
 
     def _wants(self, requirement: Any, parent: Any) -> Iterator[Want]:
         if isinstance(requirement, self._borrowed.RequiresPythonRequirement):
             return
         name = canonicalize_name(requirement.project_name)
-        candidate, asked = requirement.get_candidate_lookup()
-        if parent is not None:
-            if canonicalize_name(parent.project_name) == name:
-                return  # a package with extras wants itself without them
-            origin = getattr(parent, "base", parent).get_install_requirement()
-        else:
-            origin = asked or (candidate and candidate.get_install_requirement())
-        wanted = f"=={candidate.version}" if candidate else str(asked.specifier) if asked else ""
+        if parent is not None and canonicalize_name(parent.project_name) == name:
+            return  # a package with extras wants itself without them
+        direct, asked = requirement.get_candidate_lookup()
+        exactly = f"=={direct.version}" if direct else str(asked.specifier) if asked else ""
         yield Want(
             name=name,
-            specifier=SpecifierSet(wanted),
+            specifier=SpecifierSet(exactly),
+            file=direct.source_link.filename if direct else None,
             parent=f"{parent.project_name} {parent.version}" if parent else None,
-            header=_header(origin),
+            header=header_of(asked_by(parent) if parent else asked or (direct and asked_by(direct))),
         )
 
     def _constraints(self) -> Iterator[Want]:
@@ -131,15 +140,6 @@ class Diagnosis:
     def _files(self, name: str) -> tuple[File, ...]:
         links = self._access.links(self._repository, name)
         return tuple(file for link in links if (file := _file(link, name)))
-
-
-def _header(asked: Any) -> tuple[str, ...]:
-    """Return the requirement of the header that led to one of pip's, from parent to parent."""
-    while asked is not None:
-        if isinstance(asked.comes_from, str):
-            return (asked.comes_from,)
-        asked = asked.comes_from
-    return ()
 
 
 def _file(link: Any, name: str) -> File | None:

@@ -86,7 +86,8 @@ def _is_installable(file: File, want: Want, bounds: Bounds) -> bool:
 
 
 def _no_version(want: Want, files: Sequence[File], _: Bounds) -> ResolutionError:
-    reason = f"no version fits {want.text}{want.asked}; there is {versions(files)}"
+    there = "are" if len({file.version for file in files}) > 1 else "is only"
+    reason = f"no version fits {want.text}{want.asked}; there {there} {versions(files)}"
     return NoMatchingVersion(reason, want.header)
 
 

@@ -28,6 +28,7 @@ from packaging.version import Version
 from scriptlock import errors
 from scriptlock.errors import ResolutionError, ScriptlockError, ToolError
 from scriptlock.model import Pin
+from scriptlock.pip_configuration import redact
 from scriptlock.resolve import Choice, Request, Resolution
 from scriptlock.targets import Target
 
@@ -116,7 +117,7 @@ def failure(error: ScriptlockError) -> dict[str, Any]:
     return {
         "failure": {
             "kind": type(error).__name__,
-            "reason": str(error),
+            "reason": redact(str(error)),
             "requirements": list(getattr(error, "requirements", ())),
             "hint": error.hint,
         }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from scriptlock.errors import IndexUnreachable, ResolutionError
@@ -14,7 +15,9 @@ from scriptlock.resolve.access import Access, Repository
 from scriptlock.resolve.borrowed import Borrowed, moved
 from scriptlock.resolve.choices import choices, notes
 from scriptlock.resolve.diagnosis import Diagnosis, causes
+from scriptlock.resolve.origins import asked_by, lineage
 from scriptlock.resolve.protocol import Question
+from scriptlock.resolve.references import refuse_unpinnable
 from scriptlock.resolve.sources import SourcePolicy
 from scriptlock.targets import Target
 
@@ -37,6 +40,8 @@ def answer(borrowed: Borrowed, access: Access, question: Question) -> dict[str, 
 
     :raises ResolutionError: if there is none.
     """
+    for asked in (*question.requirements, *question.constraints):
+        refuse_unpinnable(Requirement(asked["text"]), asked["header"])
     here = borrowed.default_environment()
     policy = SourcePolicy(
         target=question.target,
@@ -64,8 +69,8 @@ def _seen_as(borrowed: Borrowed, target: Target) -> Iterator[None]:
 def _solve(borrowed: Borrowed, access: Access, question: Question) -> Solution:
     """Return what pip-tools chooses, with as many of the preferred versions as it takes.
 
-    pip-tools lets go of a preference only if nothing else is in the conflict, and not at all if the
-    version has vanished for other reasons, so what it gives up on is tried again with fewer of them.
+    pip-tools lets go of preferences only while nothing else is in the conflict, so what it gives up
+    on is tried again with fewer of them.
     """
     preferred = dict(question.preferred)
     repository = access.repository(question.target)
@@ -76,18 +81,25 @@ def _solve(borrowed: Borrowed, access: Access, question: Question) -> Solution:
             raise
         except (borrowed.PipError, ResolutionError) as error:
             if not preferred:
-                if isinstance(error, ResolutionError):
-                    raise
                 diagnosis = Diagnosis(borrowed, access, repository, question)
                 raise diagnosis.explain(error) from error
-            involved = {
-                canonicalize_name(one.project_name)
-                for requirement, parent in causes(borrowed, error)
-                for one in (requirement, parent)
-                if one is not None
-            }
-            kept = {name: version for name, version in preferred.items() if name not in involved}
-            preferred = kept if len(kept) < len(preferred) else {}
+            preferred = _without(preferred, causes(borrowed, error))
+
+
+def _without(preferred: Mapping[str, str], causes: Sequence[tuple[Any, Any]]) -> dict[str, str]:
+    """Return fewer preferences: without those in the conflict, else those that led to it, else all."""
+    near: set[str] = set()
+    far: set[str] = set()
+    for requirement, parent in causes:
+        near.add(canonicalize_name(requirement.project_name))
+        if parent is not None:
+            near.add(canonicalize_name(parent.project_name))
+            far |= {canonicalize_name(asked.name) for asked in lineage(asked_by(parent))}
+    for blamed in (near, far):
+        kept = {name: version for name, version in preferred.items() if name not in blamed}
+        if len(kept) < len(preferred):
+            return kept
+    return {}
 
 
 def _attempt(

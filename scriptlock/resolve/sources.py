@@ -11,8 +11,10 @@ from typing import Any
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from scriptlock.errors import NoCompatibleWheel
+from scriptlock.errors import NoCompatibleWheel, ResolutionError
+from scriptlock.pip_configuration import redact
 from scriptlock.resolve.borrowed import Borrowed
+from scriptlock.resolve.origins import header_of
 from scriptlock.targets import Target
 
 STATIC_SINCE = (2, 2)
@@ -33,8 +35,8 @@ class SourcePolicy:
     allowed: frozenset[NormalizedName]
     can_build: bool
     """Whether the target is the machine and Python at hand, so that a build here tells what it gets."""
-    built: set[str] = field(default_factory=set)
-    """``name version`` of what had to be built to learn what it requires."""
+    built: list[str] = field(default_factory=list)
+    """``name version`` of what had to be built to learn what it requires, chosen in the end or not."""
 
     @contextmanager
     def enforced(self, borrowed: Borrowed) -> Iterator[None]:
@@ -46,7 +48,11 @@ class SourcePolicy:
         def prepare_distribution_metadata(source: Any, *args: Any, **kwargs: Any) -> None:
             static = self._examine(borrowed, source.req)
             if static is None:
-                prepare(source, *args, **kwargs)
+                try:
+                    prepare(source, *args, **kwargs)
+                except borrowed.PipError as error:
+                    reason = f"{source.req.name} cannot be built from source: {_last_words(error)}"
+                    raise ResolutionError(reason, header_of(source.req)) from error
             known[id(source)] = static
 
         def get_metadata_distribution(source: Any) -> Any:
@@ -55,9 +61,11 @@ class SourcePolicy:
 
         borrowed.SourceDistribution.prepare_distribution_metadata = prepare_distribution_metadata
         borrowed.SourceDistribution.get_metadata_distribution = get_metadata_distribution
+        borrowed.preparing.unpack_vcs_link = _refuse_repository
         try:
             yield
         finally:
+            borrowed.preparing.unpack_vcs_link = borrowed.unpack_vcs_link
             borrowed.SourceDistribution.prepare_distribution_metadata = prepare
             borrowed.SourceDistribution.get_metadata_distribution = get
 
@@ -65,7 +73,10 @@ class SourcePolicy:
         """Return the metadata that an unpacked source promises, or None if it may be built for it."""
         name = canonicalize_name(source.name or source.link.filename)
         if name not in self.allowed:
-            raise NoCompatibleWheel(f"{name} comes as source ({source.link.filename})", hint=allowing(name))
+            reason = f"{name} comes as source ({source.link.filename})"
+            raise NoCompatibleWheel(reason, header_of(source), allowing(name))
+        if source.link.is_existing_dir():
+            raise ResolutionError(f"{name} comes from a folder, which a lock cannot pin", header_of(source))
         path = Path(source.unpacked_source_directory, "PKG-INFO")
         content = path.read_bytes() if path.is_file() else b""
         told = BytesHeaderParser().parsebytes(content)
@@ -76,10 +87,22 @@ class SourcePolicy:
             raise NoCompatibleWheel(
                 f"{name} {told['Version'] or ''}".rstrip()
                 + f" has no wheel for {self.target}, and only building it there tells what it requires",
-                hint=f"resolve for other environments only, or bound {name} to a version that has a wheel",
+                header_of(source),
+                f"resolve for other environments only, or bound {name} to a version that has a wheel",
             )
-        self.built.add(f"{name} {told['Version'] or ''}".rstrip())
+        self.built.append(f"{name} {told['Version'] or ''}".rstrip())
         return None
+
+
+def _refuse_repository(link: Any, *_: Any, **__: Any) -> None:
+    raise ResolutionError(f"{redact(link.url)} is a repository, which a lock cannot pin yet")
+
+
+def _last_words(error: Exception) -> str:
+    """Return the last line that the build printed, or pip's own words if it printed none."""
+    output = str(getattr(error, "context", None) or "").replace("[end of output]", "").split("\n")
+    lines = [line.strip() for line in output if line.strip()]
+    return redact(lines[-1] if lines else " ".join(str(error).split()))
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -33,6 +33,8 @@ class Want:
 
     name: str
     specifier: SpecifierSet
+    file: str | None = None
+    """The file that a direct reference leads to."""
     parent: str | None = None
     """``name version`` of the package that has it; None for the header itself."""
     is_constraint: bool = False
@@ -42,18 +44,18 @@ class Want:
     @property
     def text(self) -> str:
         """As a person would write it."""
-        return f"{self.name}{self.specifier}"
+        return self.file or f"{self.name}{self.specifier}"
 
     @property
     def asked(self) -> str:
-        """A clause to put behind the name of the package."""
-        return f", which {self.parent} requires," if self.parent else ""
+        """Who asked for it, to put behind :attr:`text`; nothing if it was the header."""
+        return f" (required by {self.parent})" if self.parent else ""
 
     @property
     def asker(self) -> str:
         """The subject of a sentence."""
         if self.is_constraint:
-            return "the constraints of the header"
+            return "a constraint of the header"
         return self.parent or "the header"
 
 

@@ -12,9 +12,10 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from scriptlock.errors import IndexUnreachable
+from scriptlock.errors import IndexUnreachable, ResolutionError
 from scriptlock.pip_configuration import redact
 from scriptlock.resolve.borrowed import Borrowed
+from scriptlock.resolve.references import file_named_by
 
 OFFLINE_HINT = "a script whose lock is fresh and whose environment is ready runs without any index"
 PAGES = ("text/html", "application/vnd.pypi.simple.v1+html", "application/vnd.pypi.simple.v1+json")
@@ -40,6 +41,7 @@ class Wire:
         """Return the response, as ``requests.Session.request`` does.
 
         :raises IndexUnreachable: if there is none, or one that says nothing about packages.
+        :raises ResolutionError: if there is no such file.
         """
         if urlsplit(url).scheme == "file":
             return self._send(method, url, *args, **kwargs)
@@ -56,6 +58,10 @@ class Wire:
         if is_page:
             self._judge_page(url, response)
             self._pages[url] = response
+        elif method == "GET" and response.status_code >= HTTPStatus.BAD_REQUEST:
+            raise ResolutionError(
+                f"{host(url)} has no {file_named_by(url)}: it answered {response.status_code}"
+            )
         return response
 
     def _judge(self, url: str, response: Any) -> None:

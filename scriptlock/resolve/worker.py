@@ -13,11 +13,11 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from scriptlock.errors import ScriptlockError, ToolError
+from scriptlock.errors import IndexUnreachable, ResolutionError, ScriptlockError, ToolError
 from scriptlock.pip_configuration import index_options
 from scriptlock.resolve.access import Access
-from scriptlock.resolve.borrowed import NAMES, borrow
-from scriptlock.resolve.protocol import failure, questions
+from scriptlock.resolve.borrowed import NAMES, Borrowed, borrow
+from scriptlock.resolve.protocol import Question, failure, questions
 from scriptlock.resolve.solve import answer
 
 
@@ -25,6 +25,7 @@ def main() -> None:
     """Answer the order on standard input; whatever pip prints goes to standard error."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    logging.disable()
     order = json.load(sys.stdin)
     with answers:
         json.dump(respond(order), answers)
@@ -40,11 +41,23 @@ def respond(order: Mapping[str, Any], names: Mapping[str, str] = NAMES) -> dict[
     try:
         borrowed = borrow(names)
         configured = _take_configuration(order["folder"])
-        logging.getLogger("pip").addHandler(logging.NullHandler())
         access = Access(borrowed, order, configured)
-        return {"resolutions": [answer(borrowed, access, question) for question in questions(order)]}
+        asked = list(questions(order))
+        return {"resolutions": [_answer(borrowed, access, question, len(asked)) for question in asked]}
     except ScriptlockError as error:
         return failure(error)
+
+
+def _answer(borrowed: Borrowed, access: Access, question: Question, targets: int) -> dict[str, Any]:
+    try:
+        return answer(borrowed, access, question)
+    except IndexUnreachable:
+        raise
+    except ResolutionError as error:
+        if targets == 1 or str(question.target) in error.reason:
+            raise
+        reason = f"{error.reason} (for {question.target})"
+        raise type(error)(reason, error.requirements, error.hint) from error
 
 
 def _take_configuration(folder: str) -> dict[str, str | list[str]]:

@@ -1,7 +1,10 @@
-"""Resolvers for tests: one that knows a few wheels by heart and asks no index."""
+"""Resolvers for tests: one that knows a few wheels by heart, and the worker without its process."""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 from collections.abc import Iterable, Iterator
 
 from packaging.requirements import Requirement
@@ -19,8 +22,23 @@ from scriptlock.errors import (
 )
 from scriptlock.model import Pin
 from scriptlock.resolve import Choice, Request, Resolution
+from scriptlock.resolve.worker import respond
 from scriptlock.targets import Target
 from support.wheels import Wheel
+
+
+def answer_here(order: str) -> subprocess.CompletedProcess[str]:
+    """Do the worker's work in this process, which then has its environment back.
+
+    For ``PipTools(start=answer_here)``: ten times quicker, and seen by coverage and debuggers.
+    """
+    before = dict(os.environ)
+    try:
+        answer = json.dumps(respond(json.loads(order)))
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    return subprocess.CompletedProcess(args=[], returncode=0, stdout=answer, stderr="")
 
 
 class FakeResolver:
