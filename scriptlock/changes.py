@@ -1,0 +1,57 @@
+"""What a header asks for that its lock does not answer, and the other way round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations, islice
+
+from packaging.utils import canonicalize_name
+
+from scriptlock.header import Header, digest_inputs
+from scriptlock.model import Lock
+from scriptlock.requirements import normalise
+
+_MOST_TRIES = 20_000
+"""About a tenth of a second."""
+
+
+def changes_since(lock: Lock, header: Header) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the requirements that were added to the header since it was locked, and those removed; sorted.
+
+    The lock has only a digest of what was asked for then. If up to two requirements were added, and
+    up to two without bounds removed, trying finds them exactly. Otherwise the added ones are those
+    that no pin satisfies, and nothing is said about the removed ones.
+
+    :raises InvalidScript: if the header's settings are wrong.
+    """
+    now = {normalise(requirement) for requirement in header.dependencies}
+    settings = header.settings.resolving()
+    names = {requirement.name for requirement in header.dependencies}
+    gone = sorted({str(pin.name) for pin in lock.pins} - set(map(canonicalize_name, names)))
+    for added, removed in islice(_small_edits(sorted(now), gone), _MOST_TRIES):
+        before = (now - set(added)) | set(removed)
+        if digest_inputs(before, header.requires_python, settings) == lock.inputs:
+            return added, removed
+    return _unsatisfied(lock, header), ()
+
+
+def _small_edits(present: list[str], absent: list[str]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    sizes = sorted(((a, r) for a in range(3) for r in range(3)), key=sum)
+    for count_added, count_removed in sizes:
+        for added in combinations(present, count_added):
+            for removed in combinations(absent, count_removed):
+                yield added, removed
+
+
+def _unsatisfied(lock: Lock, header: Header) -> tuple[str, ...]:
+    return tuple(
+        sorted(
+            normalise(requirement)
+            for requirement in header.dependencies
+            if not any(
+                pin.name == canonicalize_name(requirement.name)
+                and requirement.specifier.contains(pin.version, prereleases=True)
+                for pin in lock.pins
+            )
+        )
+    )

@@ -1,0 +1,235 @@
+"""The footer of a script: comment lines that hold a lock; docs/format.md is the contract."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from scriptlock import tomltext
+from scriptlock.document import LOCK_VERSION, REMAKE, from_table, to_table
+from scriptlock.errors import InvalidFooter
+from scriptlock.header import digest
+from scriptlock.model import Lock
+from scriptlock.source import BEGIN, END
+
+if TYPE_CHECKING:
+    from tomlkit.items import Array, InlineTable, Key, String, Table
+
+LONGEST = 1024 * 1024
+"""Bytes that a footer may have; 100 packages with ten hashes each take a tenth of it."""
+
+_READ = re.compile(rb"#(?: \|(?: [\x20-\x7e]*)?| *)")
+_WRITTEN = re.compile(r"# \|(?: [\x20-\x7e]*[\x21-\x7e])?")
+_CONFLICT = (b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>")
+ACTING = re.compile(
+    r"""(?ix) \'{3} | \"{3} | \#\ /// | -\*- | coding[:=] | (?:^|\s)(?:vim?|ex)(?:[<=>]?\d+)?:
+    | Local\ Variables: | \btype: | \b(?:noqa|nosec|nopep8|nolint)\b
+    | \b(?:fmt|yapf|isort|pylint|mypy|pyright|pytype|ruff|flake8|pragma): | (?:>>>|<<<)\ scriptlock"""
+)
+"""What makes some tool act, wherever in a comment it stands."""
+
+
+def read_lines(footer: bytes, line: int) -> str:
+    """Return the TOML in a footer; its first line is the one after the begin line.
+
+    :param footer: from its begin line to its end line.
+    :param line: the line of the script that the begin line is.
+    :raises InvalidFooter: for a line that is no line of a footer.
+    """
+    if len(footer) > LONGEST:
+        raise InvalidFooter(f"the footer is longer than {LONGEST // 1024} KiB", line, REMAKE)
+    lines = [text.removesuffix(b"\r") for text in footer.removesuffix(b"\n").split(b"\n")][1:-1]
+    for number, text in enumerate(lines, line + 1):
+        if text.startswith(_CONFLICT):
+            last = line + len(lines) + 1
+            hint = f"resolve it, or delete lines {line} to {last}; then run `scriptlock lock`"
+            raise InvalidFooter("there is a merge conflict inside the footer", number, hint)
+        if not _READ.fullmatch(text):
+            what = "does not belong there" if text.startswith(b"#") else "is not a comment"
+            reason = f"a line inside the footer {what}"
+            raise InvalidFooter(reason, number, "move it out from between the footer's first and last line")
+    return "".join(text.decode("ascii")[4:].rstrip(" ") + "\n" for text in lines)
+
+
+def read_table(text: str, line: int) -> dict[str, Any]:
+    """Return the ``[tool.scriptlock]`` table of a footer's TOML, of a version that we know.
+
+    :param line: the line of the script that the TOML begins on.
+    :raises InvalidFooter: if it is no TOML, holds anything else, or is of a newer version.
+    """
+    whole = tomltext.load(text, line=line, what="the footer", error=InvalidFooter)
+    tool = whole.get("tool")
+    table = tool.get("scriptlock") if isinstance(tool, dict) else None
+    if not isinstance(table, dict):
+        raise InvalidFooter("the footer has no [tool.scriptlock] table", line, REMAKE)
+    version = table.get("lock-version")
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise InvalidFooter("the footer's lock-version is not a whole number", line, REMAKE)
+    if version > LOCK_VERSION:
+        reason = f"the footer has lock-version {version}, and this scriptlock knows none above {LOCK_VERSION}"
+        raise NewerFooter(reason, line, "upgrade scriptlock")
+    if version < LOCK_VERSION or len(whole) > 1 or len(tool or ()) > 1:
+        raise InvalidFooter("the footer is not one [tool.scriptlock] table of a known version", line, REMAKE)
+    return table
+
+
+class NewerFooter(InvalidFooter):
+    """The footer is of a version that a newer scriptlock wrote."""
+
+
+def read_footer(footer: bytes, line: int) -> Lock:
+    """Return the lock that a footer holds.
+
+    :param footer: from its begin line to its end line.
+    :param line: the line of the script that the begin line is.
+    :raises InvalidFooter: if it does not follow the format, or was changed by hand.
+    """
+    text = read_lines(footer, line)
+    table = read_table(text, line + 1)
+
+    def line_of(*path: str) -> int:
+        wanted = ("tool", "scriptlock", *path)
+        for statement in tomltext.find_statements(text):
+            if statement.path == wanted:
+                return line + 1 + statement.line
+        return line
+
+    lock = from_table(table, line_of)
+    content = table.pop("content", None)
+    if content != digest(table):
+        reason = "the footer was changed by hand, or merged, after it was written"
+        raise InvalidFooter(reason, line_of("content"), REMAKE)
+    return lock
+
+
+def is_foreign(footer: bytes) -> bool:
+    """Return whether there are comments between a begin and an end line, and none of them a footer's."""
+    lines = footer.rstrip(b"\r\n").split(b"\n")[1:-1]
+    return bool(lines) and all(line.startswith(b"#") and not line.startswith(b"# |") for line in lines)
+
+
+def refuse_foreign(footer: bytes, line: int) -> None:
+    """Raise InvalidFooter if a footer may not be replaced: for foreign lines in it, or a newer version.
+
+    One that was merely changed by hand may be: it says nothing that cannot be made again.
+
+    :param footer: from its begin line to its end line, or nothing.
+    """
+    if not footer:
+        return
+    text = read_lines(footer, line)
+    try:
+        read_table(text, line + 1)
+    except NewerFooter:
+        raise
+    except InvalidFooter:
+        pass
+
+
+def write_footer(lock: Lock) -> tuple[str, ...]:
+    """Return the lines of the footer that holds the lock, from its begin line to its end line.
+
+    :raises InvalidFooter: if a URL of the lock carries credentials, or it is too long.
+    """
+    table = to_table(lock)
+    text = f"{_TITLE}\n{_toml({**table, 'content': digest(table)})}"
+    lines = [f"# | {line}" if line else "# |" for line in text.removesuffix("\n").split("\n")]
+    for line in lines:
+        if not _WRITTEN.fullmatch(line) or ACTING.search(line):
+            raise RuntimeError(f"this may not stand in a footer: {line!r}")
+    return (BEGIN.decode("ascii"), *lines, END.decode("ascii"))
+
+
+_TITLE = "# Locked dependencies of this script. Refresh: scriptlock lock"
+
+
+def _toml(table: dict[str, Any]) -> str:
+    import tomlkit
+
+    main = tomlkit.table()
+    for key in ("lock-version", "inputs", "content", "requires-python", "exclude-newer", "index-url"):
+        if key in table:
+            value = table[key]
+            main.append(key, _string(value) if isinstance(value, str) else value)
+    main.append("environments", _array(table["environments"], indent="  "))
+    for key in ("pins", "hashes"):
+        if table[key]:
+            main.add(tomlkit.nl())
+            main.append(key, _named(table[key]))
+    tool = tomlkit.table(is_super_table=True)
+    tool.append("scriptlock", main)
+    document = tomlkit.document()
+    document.append("tool", tool)
+    return document.as_string()
+
+
+def _named(values: dict[str, Any]) -> Table:
+    import tomlkit
+
+    table = tomlkit.table()
+    for name, value in values.items():
+        if isinstance(value, list):
+            is_hashes = isinstance(value[0], str) and value[0].startswith("sha256:")
+            table.append(_key(name), _array(value, indent="" if is_hashes else "  "))
+        else:
+            table.append(_key(name), _value(value))
+    return table
+
+
+def _array(values: list[Any], *, indent: str) -> Array:
+    import tomlkit
+
+    array = tomlkit.array()
+    for value in values:
+        array.add_line(_value(value), indent=indent)
+    array.add_line(indent="")
+    return array
+
+
+def _value(value: str | dict[str, str]) -> String | InlineTable:
+    return _string(value) if isinstance(value, str) else _inline(value)
+
+
+def _inline(values: dict[str, str]) -> InlineTable:
+    import tomlkit
+
+    table = tomlkit.inline_table()
+    table.add(tomlkit.ws(" "))
+    for key, value in values.items():
+        table.append(key, _string(value))
+    table[key].trivia.trail = " "
+    return table
+
+
+def _string(text: str) -> String:
+    from tomlkit.items import String, StringType, Trivia
+
+    return String(StringType.SLB, text, _escape(text), Trivia())
+
+
+def _key(name: str) -> Key:
+    from tomlkit.items import KeyType, SingleKey
+
+    escaped = _escape(name)
+    if escaped == name:
+        return SingleKey(name)
+    return SingleKey(name, KeyType.Basic, original=f'"{escaped}"')
+
+
+def _escape(text: str) -> str:
+    """Return the text as it stands in a TOML string: printable ASCII, and nothing that makes a tool act."""
+    escaped = "".join(map(_escape_character, text))
+    while acting := ACTING.search(escaped):
+        # Its last character: the first may be a hex digit of an escape before it.
+        last = acting.end() - 1
+        escaped = f"{escaped[:last]}\\u{ord(escaped[last]):04x}{escaped[acting.end() :]}"
+    return escaped
+
+
+def _escape_character(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    if " " <= character <= "~":
+        return character
+    code = ord(character)
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 - what four digits can say

@@ -1,0 +1,53 @@
+"""Single requirements (PEP 508) as people write them, and in the one form that we compare."""
+
+from __future__ import annotations
+
+import re
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from scriptlock.errors import InvalidScript
+
+_USER = re.compile(r"(?<=://)[^/?#\s]*@")
+
+
+def without_credentials(text: str) -> str:
+    """Return the text with user and password taken out of the URLs in it."""
+    return _USER.sub("", text)
+
+
+def read_requirement(text: str, line: int) -> Requirement:
+    """Return the requirement that the text is.
+
+    :param line: where it stands in the script.
+    :raises InvalidScript: if it is none, or more than one: an option of pip, say.
+    """
+    shown = repr(without_credentials(text))
+    if text.lstrip().startswith("-"):
+        hint = (
+            "name an index with `index-url` in [tool.scriptlock]; other options belong in pip's configuration"
+        )
+        raise InvalidScript(f"{shown} is an option, not a requirement", line, hint)
+    hint = 'write a name and perhaps bounds, as in "requests >= 2.31" (PEP 508)'
+    if not text.isprintable():
+        reason = f"{shown} is no requirement: it holds a line break or another control character"
+        raise InvalidScript(reason, line, hint)
+    try:
+        return Requirement(text)
+    except (InvalidRequirement, RecursionError) as error:
+        reason = without_credentials(str(error)).partition("\n")[0] or "nested too deeply"
+        raise InvalidScript(f"{shown} is no requirement: {reason}", line, hint) from error
+
+
+def normalise(requirement: Requirement) -> str:
+    """Return the requirement as one text that is equal for equal requirements; no credentials in it."""
+    extras = ",".join(sorted(map(canonicalize_name, requirement.extras)))
+    text = (
+        canonicalize_name(requirement.name) + (f"[{extras}]" if extras else "") + str(requirement.specifier)
+    )
+    if requirement.url:
+        text += f" @ {without_credentials(requirement.url)} "  # or a semicolon would belong to the URL
+    if requirement.marker:
+        text += f"; {requirement.marker}"
+    return text.strip()
