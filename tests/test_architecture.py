@@ -27,7 +27,9 @@ LAYERS = (
     "api by_path",
     "resolve install cache",
     "files disk process interpreters probe pip_configuration",
-    "script header footer targets model pin_changes",
+    "script parts nearmiss header settings requirements footer document changes",
+    "targets model pin_changes",
+    "syntax tomltext source errors",
     "source errors",
 )
 """From the top; a folder stands for every module in it."""
