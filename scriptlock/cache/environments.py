@@ -38,7 +38,7 @@ class Environment:
     @property
     def python(self) -> Path:
         """Its interpreter."""
-        return self.path / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        return python_in(self.path)
 
     def keep_over_exec(self) -> None:
         """Let the program that takes this process's place, and its children, hold the lease."""
@@ -125,6 +125,18 @@ def open_environment(
         lease.close()
         raise
     return Environment(path=folder, lease=lease)
+
+
+def ready_python(cache: Cache, interpreter: Interpreter, pins: Sequence[Pin]) -> Path | None:
+    """Return the python of the environment that holds exactly the pins, None if it is not built."""
+    key = environment_key(interpreter, pins)
+    folder = cache.environments / key
+    return python_in(folder) if is_ready(folder, key, interpreter) else None
+
+
+def python_in(folder: Path) -> Path:
+    """Return the interpreter of an environment."""
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def is_ready(folder: Path, key: str, interpreter: Interpreter) -> bool:

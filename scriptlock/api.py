@@ -1,0 +1,197 @@
+"""Lock, check and sync one script: the only place where the parts are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from scriptlock.changes import changes_since
+from scriptlock.errors import NoHeader, NotLocked, Offline, ResolutionError, StaleLock
+from scriptlock.header import Header
+from scriptlock.interpreters import Interpreter, find_interpreter
+from scriptlock.model import Lock
+from scriptlock.resolve import Request, Resolution, Resolver
+from scriptlock.resolve.universal import environments, merge, verify
+from scriptlock.script import Script
+from scriptlock.targets import Target, covers, host_target, select
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+
+    from scriptlock.cache.environments import Environment
+    from scriptlock.cache.layout import Cache
+    from scriptlock.install import Installer
+
+Notify = Callable[[str], None]
+"""Is told what a person should know, one sentence at a time."""
+
+
+def nobody(message: str, /) -> None:
+    """Listen to nothing."""
+
+
+def check(script: Script) -> None:
+    """Return if the footer answers exactly what the header asks for; ask nobody else.
+
+    :raises NoHeader: if the script declares nothing.
+    :raises NotLocked: if it has no footer.
+    :raises StaleLock: if the footer was resolved from other inputs; it says what changed.
+    :raises InvalidScript: if the header's settings are wrong.
+    """
+    if script.header is None:
+        raise NoHeader
+    inputs = script.header.inputs
+    if script.lock is None:
+        raise NotLocked
+    if script.lock.inputs != inputs:
+        raise StaleLock(*changes_since(script.lock, script.header))
+
+
+def lock(
+    script: Script,
+    *,
+    resolver: Resolver | None = None,
+    python: str | Interpreter | None = None,
+    upgrade: bool = False,
+    upgrade_packages: Collection[str] = (),
+    exclude_newer: datetime | None = None,
+    offline: bool = False,
+    notify: Notify = nobody,
+) -> Lock:
+    """Return a lock that answers the header, with as few pins changed as that allows.
+
+    A footer that answers it already is returned as it is, and nobody is asked.
+
+    :param resolver: who chooses versions; pip-tools by default.
+    :param python: a path, a version or an Interpreter; by default the one that runs this, if it fits.
+    :param upgrade: forget every pin.
+    :param upgrade_packages: names whose pins are forgotten.
+    :param exclude_newer: ignore files uploaded later; overrides the header's setting.
+    :param offline: raise instead of asking a resolver.
+    :param notify: is told what a person should know of the result, such as a yanked file.
+    :raises NoHeader: if the script declares nothing.
+    :raises InvalidScript: if the header's settings are wrong.
+    :raises NoInterpreter: if no Python fits.
+    :raises ResolutionError: if there is no solution; ``line`` is set where the header shows why.
+    :raises Offline: if a resolution is needed and ``offline`` is set.
+    """
+    header = script.header
+    if header is None:
+        raise NoHeader
+    target = target_for(header, _interpreter(python, header.requires_python))
+    kept = None if upgrade else script.lock
+    if kept and not upgrade_packages and _answers(kept, header, target, exclude_newer):
+        return kept
+    if offline:
+        raise Offline("its dependencies are not resolved yet")
+    settings = header.settings
+    forgotten = {canonicalize_name(name) for name in upgrade_packages}
+    request = Request(
+        requirements=header.dependencies,
+        targets=(target,),
+        preferred=tuple(pin for pin in (kept.pins if kept else ()) if pin.name not in forgotten),
+        constraints=settings.constraints,
+        index_url=settings.index_url,
+        exclude_newer=exclude_newer or settings.cutoff(datetime.now(UTC)),
+        prereleases=settings.prereleases,
+        allow_sdist=settings.allow_sdist,
+    )
+    resolutions = _resolve(request, resolver or _default_resolver(), header)
+    for note in dict.fromkeys(note for resolution in resolutions for note in resolution.notes):
+        notify(note)
+    result = Lock(
+        pins=merge(resolutions),
+        environments=environments(resolution.target for resolution in resolutions),
+        inputs=header.inputs,
+        requires_python=header.requires_python,
+        exclude_newer=request.exclude_newer,
+        index_url=settings.index_url,
+    )
+    verify(result, resolutions)
+    return result
+
+
+def target_for(header: Header, interpreter: Interpreter) -> Target:
+    """Return what a lock of this script has to cover at least: the Python it runs with here."""
+    return host_target(interpreter.markers, interpreter.tags, requires=header.requires_python)
+
+
+def _interpreter(
+    python: str | Interpreter | None, requires_python: SpecifierSet | None, cache: Cache | None = None
+) -> Interpreter:
+    if isinstance(python, Interpreter):
+        return python
+    return find_interpreter(python, requires_python, memory=cache.interpreters if cache else None)
+
+
+def _answers(lock: Lock, header: Header, target: Target, exclude_newer: datetime | None) -> bool:
+    if exclude_newer is not None and exclude_newer != lock.exclude_newer:
+        return False
+    return lock.inputs == header.inputs and covers(lock, target.markers)
+
+
+def _resolve(request: Request, resolver: Resolver, header: Header) -> Sequence[Resolution]:
+    if not request.requirements:
+        return [Resolution(target=target, choices=()) for target in request.targets]
+    try:
+        return resolver.resolve(request)
+    except ResolutionError as error:
+        error.line = next(filter(None, map(header.line_of, error.requirements)), header.line)
+        raise
+
+
+def _default_resolver() -> Resolver:
+    from scriptlock.cache.layout import Cache
+    from scriptlock.resolve.pip_tools import PipTools
+
+    return PipTools(cache_dir=Cache.default().http)
+
+
+def sync(
+    locked: Script | Lock,
+    *,
+    python: str | Interpreter | None = None,
+    installer: Installer | None = None,
+    cache: Cache | None = None,
+    offline: bool = False,
+    notify: Notify = nobody,
+) -> Environment:
+    """Return the environment that holds exactly the pins, building it if nobody has yet.
+
+    It holds a lease, so that nobody removes it, until it is closed; use it in a ``with`` statement.
+
+    :param python: a path, a version or an Interpreter; by default the one that runs this, if it fits.
+    :param installer: who fills an environment; pip by default.
+    :param cache: where environments live; the user's cache by default.
+    :param offline: raise instead of fetching anything.
+    :param notify: is told of waiting for somebody else's build.
+    :raises NotLocked, StaleLock: if it is a script whose footer does not answer its header.
+    :raises UncoveredHost: if the lock was not made for this platform and Python.
+    :raises NoInterpreter, InstallError, CacheError, EnvironmentBusy, Offline: as they say.
+    """
+    from scriptlock.cache.environments import open_environment
+    from scriptlock.cache.layout import Cache
+
+    header = None
+    if isinstance(locked, Script):
+        check(locked)
+        assert locked.lock is not None  # noqa: S101 - check() has raised NotLocked otherwise
+        header, locked = locked.header, locked.lock
+    cache = cache or Cache.default()
+    cache.prepare()
+    interpreter = _interpreter(python, locked.requires_python, cache)
+    pins = select(locked, interpreter.markers)
+    if installer is None:
+        installer = default_installer(cache, header)
+    return open_environment(cache, interpreter, pins, installer, offline=offline, notify=notify)
+
+
+def default_installer(cache: Cache, header: Header | None) -> Installer:
+    """Return pip, from the header's index if it names one."""
+    from scriptlock.install.pip import PipInstaller
+
+    # Never the footer's index-url: that is what the lock was made from, said by whoever sent the script.
+    return PipInstaller(cache.http, index_url=header.settings.index_url if header else None)

@@ -1,0 +1,67 @@
+"""Locks of scripts that carry none, or whose file cannot be written, kept by what they answer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from scriptlock.cache.layout import Cache
+from scriptlock.cache.leases import patience
+from scriptlock.errors import EnvironmentBusy, InvalidScript
+from scriptlock.model import Lock
+from scriptlock.script import embed, parse
+from scriptlock.targets import Target
+
+
+def lock_key(inputs: str, target: Target, base: Lock | None) -> str:
+    """Return the name of the lock that answers these inputs on that target.
+
+    :param base: the lock whose pins were preferred, if the script carries a stale one: the same
+        header then has another answer.
+    """
+    parts = [inputs, str(target), embed("", base)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def kept_lock(cache: Cache, key: str) -> Lock | None:
+    """Return the lock kept under a key, or None."""
+    # What is damaged, or written by a newer scriptlock, is as good as not there.
+    with suppress(FileNotFoundError, InvalidScript):
+        return parse(_path(cache, key).read_bytes()).lock
+    return None
+
+
+def cached_lock(cache: Cache, key: str, make: Callable[[], Lock]) -> Lock:
+    """Return the lock kept under a key; if there is none, make it, once for everybody who asks.
+
+    :raises EnvironmentBusy: if somebody else takes too long to make it.
+    """
+    if found := kept_lock(cache, key):
+        return found
+    path, seconds = _path(cache, key), patience()
+    try:
+        with FileLock(path.with_suffix(".busy"), timeout=seconds):
+            if found := kept_lock(cache, key):
+                return found
+            made = make()
+            _store(path, made)
+            return made
+    except Timeout:
+        raise EnvironmentBusy(seconds, None) from None
+
+
+def _path(cache: Cache, key: str) -> Path:
+    # A footer with no script above it: the same reader, the same checks.
+    return cache.locks / f"{key}.py"
+
+
+def _store(path: Path, lock: Lock) -> None:
+    temporary = path.with_suffix(f".{os.getpid()}")
+    temporary.write_bytes(embed(b"", lock))
+    temporary.replace(path)

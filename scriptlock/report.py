@@ -1,0 +1,115 @@
+"""How results and trouble look: sentences for people, JSON for programs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scriptlock.by_path import LockResult
+from scriptlock.errors import ScriptlockError, StaleLock
+from scriptlock.model import Notice, Pin
+
+_COLOURS = {"+": "green", "-": "red", "~": "yellow"}
+
+
+def out(text: str) -> None:
+    """Print a line of the result."""
+    click.echo(text, color=_coloured())
+
+
+def complain(path: Path, error: ScriptlockError, *, with_hint: bool = True) -> None:
+    """Say on stderr what went wrong with a script, where, and what to do."""
+    _say(path, error.line, str(error))
+    if with_hint and error.hint:
+        click.echo(f"{click.style('hint:', fg='cyan')} {error.hint}", err=True, color=_coloured())
+
+
+def remark(path: Path, message: str) -> None:
+    """Say on stderr what was done to a script."""
+    _say(path, None, message)
+
+
+def warn(path: Path, notices: Iterable[Notice]) -> None:
+    """Say on stderr what is odd about a script."""
+    for notice in notices:
+        _say(path, notice.line, f"warning: {notice.message}")
+
+
+def _say(path: Path, line: int | None, message: str) -> None:
+    place = click.format_filename(path) + (f":{line}" if line else "")
+    click.echo(f"scriptlock: {place}: {message}", err=True, color=_coloured())
+
+
+def _coloured() -> bool | None:
+    # None leaves it to whether somebody watches.
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def show_changes(result: LockResult, *, named: bool) -> None:
+    """Print what became of the pins, a line each; with the path above them if there are several scripts."""
+    if result.changes and named:
+        out(f"{click.format_filename(result.path)}:")
+    for change in result.changes:
+        sign, rest = str(change).split(" ", 1)
+        out(f"{click.style(sign, fg=_COLOURS[sign])} {rest}")
+
+
+def lock_json(result: LockResult) -> dict[str, Any]:
+    """Return what locking a script came to, as JSON values."""
+    return {
+        "path": click.format_filename(result.path),
+        "written": result.written,
+        "changes": [
+            {
+                "name": change.name,
+                "before": [str(version) for version in change.before],
+                "after": [str(version) for version in change.after],
+            }
+            for change in result.changes
+        ],
+        "environments": [str(marker) for marker in result.lock.environments] if result.lock else [],
+        "pins": [_pin_json(pin) for pin in result.lock.pins] if result.lock else [],
+        "notes": list(result.notes),
+        "error": _error_json(result.error),
+    }
+
+
+def check_json(path: Path, error: ScriptlockError | None) -> dict[str, Any]:
+    """Return what checking a script came to, as JSON values."""
+    return {"path": click.format_filename(path), "error": _error_json(error)}
+
+
+def sync_json(path: Path, python: Path | None, error: ScriptlockError | None) -> dict[str, Any]:
+    """Return which python a script's environment has, as JSON values."""
+    return {**check_json(path, error), "python": str(python) if python else None}
+
+
+def _pin_json(pin: Pin) -> dict[str, Any]:
+    return {
+        "name": pin.name,
+        "version": str(pin.version),
+        "marker": str(pin.marker) if pin.marker else None,
+        "hashes": list(pin.hashes),
+        "url": pin.url,
+        "git": pin.git,
+        "commit": pin.commit,
+    }
+
+
+def _error_json(error: ScriptlockError | None) -> dict[str, Any] | None:
+    if error is None:
+        return None
+    facts = (
+        {"added": list(error.added), "removed": list(error.removed)} if isinstance(error, StaleLock) else {}
+    )
+    return {
+        "kind": type(error).__name__,
+        "message": str(error),
+        "line": error.line,
+        "hint": error.hint,
+        **facts,
+    }
