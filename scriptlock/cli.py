@@ -214,18 +214,14 @@ def sync(paths: Sequence[Path], *, as_json: bool, **options: Any) -> None:
     for path in paths:
         try:
             with _prepare(path, options) as environment:
-                answer = {
-                    "path": click.format_filename(path),
-                    "python": str(environment.python),
-                    "error": None,
-                }
+                answer = sync_json(path, environment.python, None)
         except ScriptlockError as error:
             complain(path, error)
             codes.append(error.exit_code)
-            answer = {"path": click.format_filename(path), "python": None, "error": error_json(error)}
+            answer = sync_json(path, None, error)
         answers.append(answer)
         if answer["python"] and not as_json:
-            out(str(answer["python"]))
+            out(answer["python"])
     if as_json:
         out(json.dumps(answers, indent=2))
     sys.exit(_worst(codes))
