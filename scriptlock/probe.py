@@ -24,7 +24,7 @@ def describe() -> dict[str, object]:
     }
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # pragma: no cover - only where nothing else can be imported, coverage included
     # Behind the standard library, which nothing that stands beside packaging may replace.
     sys.path.append(sys.argv[1])
     print(json.dumps(describe()))  # noqa: T201 - the answer, to the process that asked

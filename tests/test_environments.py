@@ -277,14 +277,14 @@ def test_the_users_settings_of_virtualenv_do_not_count(
     settings = Path(os.environ["XDG_CONFIG_HOME"], "virtualenv", "virtualenv.ini")
     settings.parent.mkdir(parents=True)
     settings.write_text("[virtualenv]\nsystem-site-packages = true\nseeder = none\nverbose = 5\n", "utf-8")
-    monkeypatch.setenv("VIRTUALENV_PROMPT", "mine")
+    monkeypatch.setenv("VIRTUALENV_PROMPT", "of-the-user")
     monkeypatch.setenv("VIRTUALENV_COPIES", "true")
     handlers = list(logging.getLogger().handlers)
 
     with opened(cache, Unpacker()) as environment:
         lines = (environment.path / "pyvenv.cfg").read_text("utf-8")
 
-        assert ("system-site-packages = false" in lines, "mine" in lines) == (True, False)
+        assert ("system-site-packages = false" in lines, "of-the-user" in lines) == (True, False)
         assert environment.python.is_symlink()
     assert (capfd.readouterr(), logging.getLogger().handlers) == (("", ""), handlers)
 

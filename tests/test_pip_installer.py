@@ -10,7 +10,7 @@ import pytest
 from scriptlock.cache.environments import Environment, open_environment
 from scriptlock.cache.layout import Cache
 from scriptlock.errors import InstallError, ToolError
-from scriptlock.install.pip import PipInstaller
+from scriptlock.install.pip import PipInstaller, _runner
 from scriptlock.interpreters import find_interpreter
 from scriptlock.model import Pin
 from support.index import Index, nothing_listens
@@ -67,9 +67,7 @@ def test_refuses_the_url_of_a_source_distribution(cache: Cache) -> None:
     with pytest.raises(InstallError) as caught:
         opened(cache, PipInstaller(), pin)
 
-    assert (
-        str(caught.value) == "demo is pinned to https://****@a.example/demo-1.0.tar.gz, which is no wheel"
-    )
+    assert str(caught.value) == "demo is pinned to https://****@a.example/demo-1.0.tar.gz, which is no wheel"
 
 
 def test_refuses_a_git_commit(cache: Cache) -> None:
@@ -216,3 +214,9 @@ def test_says_what_is_wrong_with_a_configuration_file(
 
     assert str(caught.value).startswith("pip's configuration cannot be read: ")
     assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize("package", ["json", "no_such_package"])
+def test_a_pip_that_cannot_do_it_is_an_error(package: str) -> None:
+    with pytest.raises(ToolError, match="this pip cannot install into another environment"):
+        _runner(package)

@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -100,9 +101,10 @@ class Lease:
             time.sleep(PAUSE)
         self._exclusive = exclusive
         if exclusive:
-            os.ftruncate(self.descriptor, 0)
-            os.lseek(self.descriptor, 0, os.SEEK_SET)
-            os.write(self.descriptor, b"%d\n" % os.getpid())
+            with suppress(OSError):  # the disk is full; nobody will know for whom they wait
+                os.ftruncate(self.descriptor, 0)
+                os.lseek(self.descriptor, 0, os.SEEK_SET)
+                os.write(self.descriptor, b"%d\n" % os.getpid())
 
     def _attempt(self, *, exclusive: bool) -> bool:
         try:

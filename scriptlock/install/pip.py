@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -112,17 +112,13 @@ class PipInstaller:
         return " ".join([f"{pin.name} @ {pin.url}", *(f"--hash={digest}" for digest in pin.hashes)])
 
 
-def _runner() -> str:
+def _runner(package: str = "pip") -> str:
     # The file that pip itself starts for `pip --python`; it makes nothing but pip importable there.
-    spec = find_spec("pip")
-    folders: Iterable[str] = (spec.submodule_search_locations if spec else None) or ()
-    for folder in folders:
-        runner = Path(folder, "__pip-runner__.py")
-        if runner.is_file():
-            return str(runner)
-    raise ToolError(
-        "this pip cannot install into another environment", "install pip 26 or newer beside scriptlock"
-    )
+    spec = find_spec(package)
+    runner = Path((spec and spec.origin) or package).with_name("__pip-runner__.py")
+    if not runner.is_file():
+        raise ToolError("this pip cannot install into another environment", "install pip 26 or newer")
+    return str(runner)
 
 
 def _index_options() -> dict[str, str | list[str]]:
