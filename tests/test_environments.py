@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -23,7 +24,7 @@ from scriptlock.cache.environments import (
 )
 from scriptlock.cache.layout import Cache
 from scriptlock.cache.leases import Lease
-from scriptlock.errors import EnvironmentBusy, InstallError, Offline, ToolError
+from scriptlock.errors import CacheError, EnvironmentBusy, InstallError, Offline, ToolError
 from scriptlock.install import Installer
 from scriptlock.interpreters import find_interpreter
 from scriptlock.model import Pin
@@ -194,6 +195,17 @@ def test_an_interrupted_build_leaves_nothing(cache: Cache) -> None:
     with pytest.raises(KeyboardInterrupt):
         opened(cache, Doing(interrupt), pin_of(DEMO))
 
+    assert nothing_left(cache)
+
+
+def test_a_full_disk_is_an_error_and_leaves_nothing(cache: Cache) -> None:
+    def fail(site: Path, lease: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(CacheError) as caught:
+        opened(cache, Doing(fail), pin_of(DEMO))
+
+    assert str(caught.value) == "the environment cannot be written: No space left on device"
     assert nothing_left(cache)
 
 

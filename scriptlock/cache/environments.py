@@ -17,7 +17,7 @@ from typing import Any, Self
 from scriptlock.cache.build import build
 from scriptlock.cache.layout import Cache
 from scriptlock.cache.leases import Lease, patience
-from scriptlock.errors import Offline, ToolError
+from scriptlock.errors import CacheError, Offline, ToolError
 from scriptlock.install import Installer
 from scriptlock.interpreters import Interpreter, is_unchanged
 from scriptlock.model import Pin
@@ -165,9 +165,9 @@ def _build(
         raise ToolError(f"{interpreter.executable} was replaced meanwhile", "run the command again")
     key = environment_key(interpreter, pins)
     folder = cache.environments / key
-    _discard(cache, folder)  # what is left of a build that was killed, or of another interpreter
-    folder.parent.mkdir(exist_ok=True)
     try:
+        _discard(cache, folder)  # what is left of a build that was killed, or of another interpreter
+        folder.parent.mkdir(exist_ok=True)
         build(folder, interpreter.executable, pins, installer, lease=lease, memory=cache.virtualenv)
         receipt = {
             "format": FORMAT,
@@ -176,8 +176,10 @@ def _build(
             "pins": sorted(f"{pin.name}=={pin.version}" for pin in pins),
         }
         _write_durably(folder / RECEIPT, json.dumps(receipt, indent=1).encode() + b"\n")
-    except BaseException:
+    except BaseException as error:
         _discard(cache, folder)
+        if isinstance(error, OSError):
+            raise CacheError(f"the environment cannot be written: {error.strerror or error}") from error
         raise
 
 
