@@ -22,7 +22,7 @@ FILES = {
 """Every module's file, by the module's name."""
 
 LAYERS = (
-    "__main__ launch cli report progress",
+    "__main__ launch cli",
     "scriptlock",
     "api by_path",
     "resolve install cache",
@@ -37,7 +37,7 @@ HEIGHTS = {room: -depth for depth, layer in enumerate(LAYERS) for room in layer.
 
 HEAVY = frozenset("pip piptools virtualenv python_discovery tomlkit click".split())
 """What takes tens of milliseconds to import; only the function that needs it may."""
-EAGER = {"scriptlock.cli": {"click"}, "scriptlock.report": {"click"}}
+EAGER = {module: {"click"} for module in FILES if module.startswith("scriptlock.cli")}
 """The exceptions: the command line is nothing without its parser, and is loaded by a function itself."""
 
 STDLIB_ONLY = (

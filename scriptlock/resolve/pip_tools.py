@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import scriptlock
 from scriptlock import process
 from scriptlock.errors import ToolError
 from scriptlock.pip_configuration import redact
@@ -24,7 +23,7 @@ def start_worker(order: str) -> subprocess.CompletedProcess[str]:
 
     :raises OSError: if this Python cannot be started.
     """
-    home = Path(scriptlock.__file__).resolve().parent.parent
+    home = Path(__file__).resolve().parents[2]
     return process.run([sys.executable, "-I", "-c", BOOT, str(home)], text=order)
 
 

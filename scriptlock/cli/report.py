@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,11 @@ def _say(path: Path, line: int | None, message: str) -> None:
 def _coloured() -> bool | None:
     # None leaves it to whether somebody watches.
     return False if os.environ.get("NO_COLOR") else None
+
+
+def count(paths: Sequence[Path]) -> str:
+    """Return the path's name if there is one, and how many there are if not."""
+    return click.format_filename(paths[0]) if len(paths) == 1 else f"{len(paths)} scripts"
 
 
 def show_changes(result: LockResult, *, named: bool) -> None:

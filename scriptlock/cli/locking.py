@@ -1,0 +1,121 @@
+"""The verbs that deal with the lock in the script: lock, check, strip."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scriptlock import api, by_path
+from scriptlock.cli import options
+from scriptlock.cli.outcome import worst
+from scriptlock.cli.progress import Progress
+from scriptlock.cli.report import check_json, complain, count, lock_json, out, remark, show_changes, warn
+from scriptlock.errors import NotLocked, ScriptlockError, StaleLock
+
+
+@click.command()
+@options.paths
+@click.option("-U", "--upgrade", is_flag=True, help="Choose every version anew.")
+@click.option(
+    "-P", "--upgrade-package", "upgrade_packages", multiple=True, metavar="NAME", help="Choose this one anew."
+)
+@click.option("--check", "check_only", is_flag=True, help="Write nothing; exit 1 if something would change.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; print what would change.")
+@options.locked_only
+@options.python
+@options.offline
+@options.as_json
+def lock(paths: Sequence[Path], *, check_only: bool, dry_run: bool, as_json: bool, **wishes: Any) -> None:
+    """Write the exact versions and hashes of a script's dependencies into the script.
+
+    Nothing is resolved for a script whose lock still answers its header.
+
+    \b
+    Examples:
+      scriptlock lock report.py
+      scriptlock lock --upgrade-package idna *.py
+      scriptlock lock --upgrade --dry-run report.py
+    """
+    if check_only and not (wishes["upgrade"] or wishes["upgrade_packages"]):
+        sys.exit(_check(paths, locked_only=wishes["locked_only"], as_json=as_json))
+    answers, codes = [], []
+    with Progress(f"locking {count(paths)}") as progress:
+        for result in by_path.lock_files(paths, write=not (check_only or dry_run), **wishes):
+            with progress.pause():
+                _report_lock(result, named=len(paths) > 1, quietly=as_json)
+            answers.append(lock_json(result))
+            changed = bool(result.changes) or result.written
+            codes.append(result.error.exit_code if result.error else int(check_only and changed))
+    if as_json:
+        out(json.dumps(answers, indent=2))
+    sys.exit(worst(codes))
+
+
+def _report_lock(result: by_path.LockResult, *, named: bool, quietly: bool) -> None:
+    if result.script:
+        warn(result.path, result.script.warnings)
+    for note in result.notes:
+        remark(result.path, note)
+    if result.error:
+        complain(result.path, result.error)
+    elif not quietly:
+        show_changes(result, named=named)
+
+
+@click.command()
+@options.paths
+@options.locked_only
+@options.as_json
+def check(paths: Sequence[Path], *, locked_only: bool, as_json: bool) -> None:
+    """Exit 1 if a script's lock is missing or stale; asks no network.
+
+    \b
+    Examples:
+      scriptlock check report.py
+      scriptlock check --locked-only *.py
+    """
+    sys.exit(_check(paths, locked_only=locked_only, as_json=as_json))
+
+
+def _check(paths: Iterable[Path], *, locked_only: bool, as_json: bool) -> int:
+    answers, codes = [], []
+    for path in paths:
+        error = None
+        try:
+            _, script = by_path.read(path)
+            warn(path, script.warnings)
+            if not locked_only or by_path.must_be_locked(script):
+                api.check(script)
+        except ScriptlockError as problem:
+            error = problem
+            is_answer = isinstance(error, NotLocked | StaleLock)
+            complain(path, error, with_hint=not is_answer)
+            codes.append(1 if is_answer else error.exit_code)
+        answers.append(check_json(path, error))
+    if as_json:
+        out(json.dumps(answers, indent=2))
+    return worst(codes)
+
+
+@click.command()
+@options.paths
+def strip(paths: Sequence[Path]) -> None:
+    """Take the lock out of a script again; every other byte stays as it is.
+
+    \b
+    Example:
+      scriptlock strip report.py
+    """
+    codes = []
+    for path in paths:
+        try:
+            by_path.strip_file(path)
+        except ScriptlockError as error:
+            complain(path, error)
+            codes.append(error.exit_code)
+    sys.exit(worst(codes))
