@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Protocol
 
 import pytest
-from packaging.markers import Marker
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-from packaging.version import Version
 
 from scriptlock.errors import (
     ConflictingRequirements,
@@ -19,16 +14,19 @@ from scriptlock.errors import (
     ResolutionError,
     UnknownPackage,
 )
-from scriptlock.model import Pin
-from scriptlock.resolve import Choice, Request, Resolution, Resolver
+from scriptlock.resolve import Choice, Resolution, Resolver
 from scriptlock.resolve.pip_tools import PipTools
-from scriptlock.targets import Target, make_target
 from support.index import Index
-from support.resolvers import FakeResolver
+from support.resolvers import (
+    LINUX,
+    WINDOWS,
+    FakeResolver,
+    answer_here,
+    pin,
+    request_for,
+    versions,
+)
 from support.wheels import Wheel, wheel
-
-LINUX = make_target("linux-x86_64", (3, 11))
-WINDOWS = make_target("windows-amd64", (3, 13))
 
 
 class Given(Protocol):
@@ -37,48 +35,19 @@ class Given(Protocol):
     def __call__(self, *wheels: Wheel) -> Resolver: ...
 
 
-@pytest.fixture(params=["pip-tools", "fake"])
+@pytest.fixture(params=["pip-tools", "pip-tools here", "fake"])
 def given(request: pytest.FixtureRequest, index: Index) -> Given:
     def given(*wheels: Wheel) -> Resolver:
         if request.param == "fake":
             return FakeResolver(wheels)
         index.add(*wheels)
-        return PipTools()
+        return PipTools() if request.param == "pip-tools" else PipTools(start=answer_here)
 
     return given
 
 
-def request_for(
-    *requirements: str,
-    targets: Iterable[Target] = (LINUX,),
-    preferred: Iterable[Pin] = (),
-    constraints: Iterable[str] = (),
-    prereleases: bool = False,
-) -> Request:
-    return Request(
-        requirements=tuple(map(Requirement, requirements)),
-        targets=tuple(targets),
-        preferred=tuple(preferred),
-        constraints=tuple(map(Requirement, constraints)),
-        prereleases=prereleases,
-    )
-
-
-def pin(file: Wheel, marker: str | None = None) -> Pin:
-    return Pin(
-        name=file.name,
-        version=file.version,
-        hashes=(file.hash,),
-        marker=Marker(marker) if marker else None,
-    )
-
-
 def choice(file: Wheel) -> Choice:
     return Choice(name=file.name, version=file.version, hashes=(file.hash,))
-
-
-def versions(resolution: Resolution) -> dict[str, str]:
-    return {choice.name: str(choice.version) for choice in resolution.choices}
 
 
 def test_the_newest_versions_are_chosen_with_all_that_they_require(given: Given) -> None:
@@ -136,9 +105,8 @@ def test_extras_bring_what_they_require(given: Given) -> None:
 
 
 def test_preferred_pins_are_kept_where_they_apply(given: Given) -> None:
-    old, new = wheel("tool", "1.0"), wheel("tool", "2.0")
-    resolver = given(old, new)
-    preferred = [pin(old, "sys_platform == 'linux'")]
+    resolver = given(wheel("tool", "1.0"), wheel("tool", "2.0"))
+    preferred = [pin("tool", "1.0", "sys_platform == 'linux'")]
 
     found = resolver.resolve(request_for("tool", targets=(LINUX, WINDOWS), preferred=preferred))
 
@@ -148,9 +116,9 @@ def test_preferred_pins_are_kept_where_they_apply(given: Given) -> None:
 @pytest.mark.parametrize("requirement", ["tool>1", "tool==2.0", "tool~=2.0"])
 def test_a_preference_that_does_not_fit_is_forgotten(given: Given, requirement: str) -> None:
     resolver = given(wheel("tool", "1.0"), wheel("tool", "2.0"))
-    gone = Pin(name=canonicalize_name("gone"), version=Version("1"), hashes=(f"sha256:{'0' * 64}",))
+    preferred = [pin("tool", "1.0"), pin("gone", "1")]
 
-    (found,) = resolver.resolve(request_for(requirement, preferred=[pin(wheel("tool", "1.0")), gone]))
+    (found,) = resolver.resolve(request_for(requirement, preferred=preferred))
 
     assert versions(found) == {"tool": "2.0"}
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import groupby
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
@@ -152,37 +151,33 @@ def _python_excluded(pythons: Sequence[PythonWant], bounds: Bounds, asked: str =
 
 
 def _conflict(wants: Sequence[Want], files_of: Callable[[str], Sequence[File]]) -> ResolutionError:
-    by_name = {
-        name: list(group) for name, group in groupby(sorted(wants, key=lambda w: w.name), lambda w: w.name)
-    }
-    conflicting = [
-        want
-        for name, group in by_name.items()
-        if _exclude_each_other(group, files_of(name))
-        for want in group
-    ]
-    shown = _newest_of_each(conflicting or wants)
-    told = [f"{want.asker} wants {want.text}" for want in shown]
-    names = sorted({want.name for want in shown})
+    core: list[Want] = []
+    for name in sorted({want.name for want in wants}):
+        versions_there = {file.version for file in files_of(name)}
+        core += _core([want for want in wants if want.name == name], versions_there)
+    told = [f"{want.asker} wants {want.text}" for want in core or wants]
+    names = sorted({want.name for want in core or wants})
     return ConflictingRequirements(
-        f"no version of {listed(names, 'or')} satisfies everybody: {listed(told)}", _headers(wants)
+        f"no version of {listed(names, 'or')} satisfies everybody: {listed(told)}", _headers(core or wants)
     )
 
 
-def _exclude_each_other(wants: Sequence[Want], files: Sequence[File]) -> bool:
-    return not any(
-        all(want.specifier.contains(version, prereleases=True) for want in wants)
-        for version in {file.version for file in files}
-    )
-
-
-def _newest_of_each(wants: Iterable[Want]) -> list[Want]:
-    """Return one want for each package that has some on a name: that of its newest version."""
-    newest: dict[tuple[str, str, str], Want] = {}
+def _core(wants: Sequence[Want], there: Collection[Version]) -> list[Want]:
+    """Return a few of the wants that exclude each other already, newer packages rather; none if none do."""
+    core = list(wants)
+    if not _exclude_each_other(core, there):
+        return []
     for want in sorted(wants, key=_by_parent):
-        who = want.parent.split()[0] if want.parent else want.text
-        newest[want.name, want.asker.split()[0], who] = want
-    return sorted(newest.values(), key=lambda want: (want.name, want.parent is not None, want.asker))
+        rest = [other for other in core if other is not want]
+        if _exclude_each_other(rest, there):
+            core = rest
+    return core
+
+
+def _exclude_each_other(wants: Sequence[Want], there: Collection[Version]) -> bool:
+    return not any(
+        all(want.specifier.contains(version, prereleases=True) for want in wants) for version in there
+    )
 
 
 def _by_parent(want: Want) -> Version:

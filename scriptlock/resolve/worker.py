@@ -56,7 +56,7 @@ def _answer(borrowed: Borrowed, access: Access, question: Question, targets: int
     except ResolutionError as error:
         if targets == 1 or str(question.target) in error.reason:
             raise
-        reason = f"{error.reason} (for {question.target})"
+        reason = f"for {question.target}: {error.reason}"
         raise type(error)(reason, error.requirements, error.hint) from error
 
 

@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
+from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
@@ -23,8 +25,49 @@ from scriptlock.errors import (
 from scriptlock.model import Pin
 from scriptlock.resolve import Choice, Request, Resolution
 from scriptlock.resolve.worker import respond
-from scriptlock.targets import Target
+from scriptlock.targets import Target, make_target
 from support.wheels import Wheel
+
+LINUX = make_target("linux-x86_64", (3, 11))
+WINDOWS = make_target("windows-amd64", (3, 13))
+
+
+def request_for(
+    *requirements: str,
+    targets: Iterable[Target] = (LINUX,),
+    preferred: Iterable[Pin] = (),
+    constraints: Iterable[str] = (),
+    index_url: str | None = None,
+    exclude_newer: datetime | None = None,
+    prereleases: bool = False,
+    allow_sdist: Iterable[str] = (),
+) -> Request:
+    """Return the request for these requirements; the rest as in :class:`Request`, but as text."""
+    return Request(
+        requirements=tuple(map(Requirement, requirements)),
+        targets=tuple(targets),
+        preferred=tuple(preferred),
+        constraints=tuple(map(Requirement, constraints)),
+        index_url=index_url,
+        exclude_newer=exclude_newer,
+        prereleases=prereleases,
+        allow_sdist=frozenset(map(canonicalize_name, allow_sdist)),
+    )
+
+
+def pin(name: str, version: str, marker: str | None = None) -> Pin:
+    """Return a pin with a hash that no file has."""
+    return Pin(
+        name=canonicalize_name(name),
+        version=Version(version),
+        hashes=(f"sha256:{'0' * 64}",),
+        marker=Marker(marker) if marker else None,
+    )
+
+
+def versions(resolution: Resolution) -> dict[str, str]:
+    """Return what a target gets, as name to version."""
+    return {choice.name: str(choice.version) for choice in resolution.choices}
 
 
 def answer_here(order: str) -> subprocess.CompletedProcess[str]:
