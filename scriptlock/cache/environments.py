@@ -197,7 +197,7 @@ def _write_durably(path: Path, text: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     written.replace(path)
-    if os.name != "nt":  # Windows opens no folders
+    if os.name != "nt":  # pragma: no branch - Windows opens no folders
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)

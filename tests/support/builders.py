@@ -75,8 +75,9 @@ def builders(cache: Cache, log: Path, *roles: str) -> Iterator[list[Builder]]:
         yield started
     finally:
         for builder in started:
-            builder.process.kill()
-            builder.process.communicate()
+            builder.process.communicate(
+                timeout=60
+            )  # its standard input ends, and so does whoever waits for a line
 
 
 def key() -> str:
@@ -114,7 +115,8 @@ def main(root: str, log: str, role: str) -> None:
     installers: dict[str, Installer] = {"stray": _Straying(), "pip": PipInstaller()}
     interpreter = find_interpreter(None, None)
     say("ready")
-    sys.stdin.readline()
+    if not sys.stdin.readline():
+        return
     environment = open_environment(
         Cache(root=Path(root)),
         interpreter,
