@@ -38,14 +38,16 @@ def to_table(lock: Lock) -> dict[str, Any]:
     if lock.index_url is not None:
         table["index-url"] = _clean(lock.index_url, "index-url")
     table["environments"] = [marker_text(marker) for marker in lock.environments]
-    table["pins"], table["hashes"] = {}, {}
+    pins_of: dict[str, Any] = {}
+    hashes_of: dict[str, list[str]] = {}
     for name, group in groupby(lock.pins, key=lambda pin: pin.name):
         pins = list(group)
         entries = [_pin_entry(pin) for pin in pins]
-        table["pins"][name] = entries[0] if len(entries) == 1 else entries
+        pins_of[name] = entries[0] if len(entries) == 1 else entries
         if pins[0].hashes:
-            table["hashes"][name] = list(pins[0].hashes)
-    return table
+            hashes_of[name] = list(pins[0].hashes)
+    tables = {"pins": pins_of, "hashes": hashes_of}
+    return table | {key: value for key, value in tables.items() if value}
 
 
 def _pin_entry(pin: Pin) -> str | dict[str, str]:

@@ -23,8 +23,8 @@ _WRITTEN = re.compile(r"# \|(?: [\x20-\x7e]*[\x21-\x7e])?")
 _CONFLICT = (b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>")
 ACTING = re.compile(
     r"""(?ix) \'{3} | \"{3} | \#\ /// | -\*- | coding[:=] | (?:^|\s)(?:vim?|ex)(?:[<=>]?\d+)?:
-    | Local\ Variables: | \btype: | \b(?:noqa|nosec|nopep8|nolint)\b
-    | \b(?:fmt|yapf|isort|pylint|mypy|pyright|pytype|ruff|flake8|pragma): | (?:>>>|<<<)\ scriptlock"""
+    | Local\ Variables: | noqa | nosec | nopep8 | nolint
+    | (?:type|fmt|yapf|isort|pylint|mypy|pyright|ruff|flake8|pragma): | (?:>>>|<<<)\ scriptlock"""
 )
 """What makes some tool act, wherever in a comment it stands."""
 
@@ -104,8 +104,10 @@ def read_footer(footer: bytes, line: int) -> Lock:
 
 def is_foreign(footer: bytes) -> bool:
     """Return whether there are comments between a begin and an end line, and none of them a footer's."""
+    if b"\n# |" in footer or len(footer) > LONGEST:
+        return False
     lines = footer.rstrip(b"\r\n").split(b"\n")[1:-1]
-    return bool(lines) and all(line.startswith(b"#") and not line.startswith(b"# |") for line in lines)
+    return bool(lines) and all(line.startswith(b"#") for line in lines)
 
 
 def refuse_foreign(footer: bytes, line: int) -> None:
@@ -153,7 +155,7 @@ def _toml(table: dict[str, Any]) -> str:
             main.append(key, _string(value) if isinstance(value, str) else value)
     main.append("environments", _array(table["environments"], indent="  "))
     for key in ("pins", "hashes"):
-        if table[key]:
+        if key in table:
             main.add(tomlkit.nl())
             main.append(key, _named(table[key]))
     tool = tomlkit.table(is_super_table=True)

@@ -90,13 +90,16 @@ def _header_warnings(
         yield Notice(line=error.line or header.line, message=error.reason)
 
 
-_SIGNATURE = re.compile(rb"\n#? ?(?:SIG # Begin signature block|-----BEGIN PGP SIGNATURE-----)")
+_SIGNATURE = re.compile(rb"# (?:SIG # Begin signature block|-----BEGIN PGP SIGNATURE-----)")
+_SIGNATURE_SIZE = 64 * 1024
+"""Bytes at the end of a file that may be one."""
 
 
 def _other_warnings(raw: bytes, parts: Parts) -> Iterator[Notice]:
-    if signature := _SIGNATURE.search(raw):
+    start = max(0, len(parts.body) - _SIGNATURE_SIZE)
+    if signature := _SIGNATURE.search(parts.body, start):
         message = "locking the script makes the signature here invalid"
-        yield Notice(line=line_at(raw, signature.start() + 1), message=message)
+        yield Notice(line=line_at(raw, signature.start()), message=message)
     if parts.footer and is_foreign(parts.footer):
         yield Notice(line=parts.line, message="this is no footer, for nothing inside is a line of one")
     if parts.suffix.strip():
