@@ -190,8 +190,11 @@ def sync(
 
 
 def default_installer(cache: Cache, header: Header | None) -> Installer:
-    """Return pip, from the header's index if it names one."""
+    """Return pip, with the index and the sources that the header allows."""
     from scriptlock.install.pip import PipInstaller
 
+    if header is None:
+        return PipInstaller(cache.http)
     # Never the footer's index-url: that is what the lock was made from, said by whoever sent the script.
-    return PipInstaller(cache.http, index_url=header.settings.index_url if header else None)
+    settings = header.settings
+    return PipInstaller(cache.http, index_url=settings.index_url, allow_sdist=settings.allow_sdist)
