@@ -177,6 +177,7 @@ def _hold(lease: str) -> int:
     descriptor = os.open(lease, os.O_RDWR | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        os.utime(descriptor)  # when the environment was used last
     except OSError:
         os.close(descriptor)
         raise
