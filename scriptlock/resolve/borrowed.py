@@ -41,6 +41,8 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "Link": "pip._internal.models.link:Link",
         "ExtrasCandidate": f"{SOLVER}.candidates:ExtrasCandidate",
         "RequiresPythonRequirement": f"{SOLVER}.requirements:RequiresPythonRequirement",
+        "resolution": "pip._vendor.resolvelib.resolvers.resolution:",
+        "has_route_to_root": "pip._vendor.resolvelib.resolvers.resolution:_has_route_to_root",
         "ResolutionImpossible": "pip._vendor.resolvelib:ResolutionImpossible",
         "RequestException": "pip._vendor.requests.exceptions:RequestException",
         "PipError": "pip._internal.exceptions:PipError",

@@ -18,6 +18,7 @@ from scriptlock.resolve.diagnosis import Diagnosis, causes
 from scriptlock.resolve.origins import asked_by, lineage
 from scriptlock.resolve.protocol import Question
 from scriptlock.resolve.references import refuse_unpinnable
+from scriptlock.resolve.soundness import circles_survived, refuse_unsound
 from scriptlock.resolve.sources import SourcePolicy
 from scriptlock.targets import Target
 
@@ -48,7 +49,7 @@ def answer(borrowed: Borrowed, access: Access, question: Question) -> dict[str, 
         allowed=access.allow_sdist,
         can_build=all(here[name] == question.target.markers[name] for name in SAME_MACHINE),
     )
-    with _seen_as(borrowed, question.target), policy.enforced(borrowed):
+    with _seen_as(borrowed, question.target), policy.enforced(borrowed), circles_survived(borrowed):
         solution = _solve(borrowed, access, question)
         return {
             "choices": choices(solution.candidates, access.session),
@@ -128,11 +129,10 @@ def _attempt(
         if isinstance(candidate, borrowed.ExtrasCandidate):
             name = canonicalize_name(candidate.project_name)
             extras[name] = extras.get(name, frozenset()) | frozenset(candidate.extras)
-    return Solution(
-        candidates={
-            canonicalize_name(candidate.project_name): candidate
-            for candidate in found
-            if candidate.get_install_requirement() is not None
-        },
-        extras=extras,
-    )
+    candidates: dict[str, Any] = {
+        canonicalize_name(candidate.project_name): candidate
+        for candidate in found
+        if candidate.get_install_requirement() is not None
+    }
+    refuse_unsound(candidates, extras, question)
+    return Solution(candidates=candidates, extras=extras)
