@@ -64,11 +64,12 @@ def cache_root(environ: Mapping[str, str]) -> str | None:
     return root if found.st_uid == os.geteuid() and found.st_mode & (KIND | SHARED) == FOLDER else None
 
 
-def memo_name(text: bytes, environ: Mapping[str, str]) -> str | None:
+def memo_name(path: str, text: bytes, environ: Mapping[str, str]) -> str | None:
     """Return the name of a script's memo, or None if the script is not so simple.
 
     It depends on the header with the comments around it, the footer, the lines that may name an
-    encoding, the Python that runs this, and whether a lock is demanded; on nothing else in the script.
+    encoding, the Python that runs this, whether a lock is demanded, and where the script lies, so that
+    one that was moved comes by the slow way once, and is registered there; on nothing else in the script.
     """
     header = text.find(HEADER)
     begin, end = text.find(BEGIN), text.find(END)
@@ -89,6 +90,7 @@ def memo_name(text: bytes, environ: Mapping[str, str]) -> str | None:
         text[begin:end] if begin >= 0 else b"",
         text[:encoding],
         f"{demanded} {identify(running)}".encode("utf-8", "surrogateescape"),
+        os.fsencode(os.path.realpath(path)),
     ]
     return digest(b"\0".join(b"%d " % len(part) + part for part in parts))
 
@@ -133,7 +135,7 @@ def remember(environment: str, path: str) -> None:
     # <root>/v1/environments/<interpreter>/<resolution>
     root, version, _, *key = environment.rsplit("/", 4)
     try:
-        name = memo_name(_read(path), os.environ)
+        name = memo_name(path, _read(path), os.environ)
         receipt = _read(f"{environment}/scriptlock.json")
         python = json.loads(receipt)["interpreter"]["path"]
         lines = (environment, "-".join(key), digest(receipt), python, identify(python))
@@ -148,7 +150,7 @@ def remember(environment: str, path: str) -> None:
 
 
 def _memo(root: str, path: str) -> list[str] | None:
-    name = memo_name(_read(path), os.environ)
+    name = memo_name(path, _read(path), os.environ)
     if name is None:
         return None
     lines = _read(f"{root}/v1/memo/{name}").decode("utf-8", "surrogateescape").split("\n")
