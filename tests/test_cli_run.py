@@ -1,0 +1,531 @@
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.cli import SECONDS, Cli, Done, command, powerless
+from support.index import Index
+from support.scripts import SHOW, script
+from support.wheels import wheel
+
+NOT_STARTED = 125
+SEEN = "idna 3.19\nrich 15.0.0\n"
+"""What the script of these tests prints of its environment."""
+ECHO = """
+import os, sys
+print(sys.argv, flush=True)
+print(sys.path[0] == os.path.dirname(os.path.realpath(__file__)))
+print(os.path.basename(__file__), __name__)
+print(repr(sys.stdin.read()))
+sys.exit(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
+"""
+WAIT = """
+import os, signal, sys
+def stop(number, frame):
+    os.write(1, b"caught %d\\n" % number)  # print() may be what was interrupted
+    sys.exit(7)
+if "catch" in sys.argv:
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+else:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+print("ready", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+@pytest.fixture
+def packages(index: Index) -> Index:
+    """An index with one version each of rich and of idna, which rich wants."""
+    index.add(wheel("rich", "15.0.0", requires=["idna>=3"]), wheel("idna", "3.19"))
+    return index
+
+
+@pytest.fixture
+def bare(packages: Index, tmp_path: Path) -> Path:
+    """A script without a lock."""
+    path = tmp_path / "report.py"
+    path.write_text(script("rich"))
+    return path
+
+
+@pytest.fixture
+def locked(bare: Path, packages: Index, cli: Cli, locked_texts: dict[str, str]) -> Path:
+    """The same with its lock."""
+    if "report" not in locked_texts:
+        assert cli("lock", bare).code == 0
+        locked_texts["report"] = bare.read_text()
+        packages.reset()
+    bare.write_text(locked_texts["report"])
+    return bare
+
+
+@pytest.fixture
+def ready(locked: Path, cli: Cli, shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same with its environment built."""
+    monkeypatch.setenv("SCRIPTLOCK_CACHE_DIR", str(shared_cache))
+    assert cli("sync", locked).code == 0
+    return locked
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    """Edit a script as its author would."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def with_body(path: Path, body: str) -> None:
+    """Put other code between the header and the footer, or the end."""
+    head, rest = path.read_text().split("# ///\n", 1)
+    footer = rest.partition("\n\n# >>> scriptlock >>>\n")
+    path.write_text(head + "# ///\n" + body + "".join(footer[1:]))
+
+
+def test_a_locked_script_runs_with_exactly_its_pins(locked: Path, packages: Index, cli: Cli) -> None:
+    packages.add(wheel("idna", "3.20"), wheel("rich", "15.1.0"))
+    before = locked.read_bytes()
+
+    done = cli("run", locked)
+
+    assert (done.code, done.out) == (0, SEEN)
+    assert locked.read_bytes() == before
+    assert not [path for path in packages.requests if "3.20" in path or "15.1.0" in path]
+
+
+def test_the_second_run_asks_the_network_for_nothing(locked: Path, packages: Index, cli: Cli) -> None:
+    cli("run", locked)
+    packages.reset()
+
+    done = cli("run", locked)
+
+    assert (done, packages.requests) == (Done(code=0, out=SEEN, err=""), [])
+
+
+def test_copies_and_links_share_the_environment(
+    locked: Path, tmp_path: Path, packages: Index, cli: Cli
+) -> None:
+    cli("run", locked)
+    packages.break_down()
+    copy, link = tmp_path / "copy.py", tmp_path / "link.py"
+    shutil.copy(locked, copy)
+    link.symlink_to(locked)
+
+    assert cli("run", copy) == cli("run", link) == Done(code=0, out=SEEN, err="")
+
+
+def test_a_stale_lock_is_refreshed_with_the_least_change_and_said_so(
+    locked: Path, packages: Index, cli: Cli
+) -> None:
+    packages.add(wheel("idna", "3.20"), wheel("rich", "15.1.0"), wheel("click", "9.0"))
+    replace(locked, '"rich"', '"rich", "click"')
+
+    done = cli("run", locked)
+
+    assert (done.code, done.out) == (0, f"click 9.0\n{SEEN}")
+    assert done.err.startswith(f"scriptlock: {locked}: ")
+    assert '# | click = "9.0"\n' in locked.read_text()
+    assert cli("check", locked).code == 0
+    assert cli("run", locked) == Done(code=0, out=f"click 9.0\n{SEEN}", err="")
+
+
+def test_locked_refuses_a_stale_lock_before_anything_starts(locked: Path, packages: Index, cli: Cli) -> None:
+    replace(locked, '"rich"', '"idna"')
+    before = locked.read_bytes()
+
+    option = cli("run", "--locked", locked)
+    variable = cli("run", locked, env={"SCRIPTLOCK_LOCKED": "1"})
+
+    assert option == variable
+    assert (option.code, option.out) == (NOT_STARTED, "")
+    assert "dependencies changed since locking: +idna -rich" in option.err
+    assert (locked.read_bytes(), packages.requests) == (before, [])
+
+
+def test_locked_refuses_a_script_without_a_lock(bare: Path, packages: Index, cli: Cli) -> None:
+    done = cli("run", "--locked", bare)
+
+    assert (done.code, done.out, packages.requests) == (NOT_STARTED, "", [])
+    assert "carries no lock" in done.err
+
+
+def test_locked_accepts_a_fresh_lock(locked: Path, cli: Cli) -> None:
+    done = cli("run", "--locked", locked)
+
+    assert (done.code, done.out) == (0, SEEN)
+
+
+def test_frozen_uses_a_stale_lock_as_it_stands(locked: Path, packages: Index, cli: Cli) -> None:
+    replace(locked, '"rich"', '"click"')
+    before = locked.read_bytes()
+
+    done = cli("run", "--frozen", locked)
+
+    assert (done.code, done.out, locked.read_bytes()) == (0, SEEN, before)
+    assert "/simple/click/" not in packages.requests
+
+
+def test_frozen_needs_a_lock(bare: Path, packages: Index, cli: Cli) -> None:
+    done = cli("run", "--frozen", bare)
+
+    assert (done.code, done.out, packages.requests) == (NOT_STARTED, "", [])
+
+
+def test_a_stale_script_that_cannot_be_written_uses_a_cached_lock_and_says_so(
+    locked: Path, packages: Index, cli: Cli
+) -> None:
+    replace(locked, '"rich"', '"idna"')
+    before = locked.read_bytes()
+    locked.chmod(0o444)
+    locked.parent.chmod(0o555)
+
+    try:
+        first = cli("run", locked, under=powerless())
+        packages.reset()
+        second = cli("run", locked, under=powerless())
+    finally:
+        locked.parent.chmod(0o755)
+
+    assert (first.code, first.out, locked.read_bytes()) == (0, "idna 3.19\n", before)
+    assert (second.code, second.out, packages.requests) == (0, "idna 3.19\n", [])
+    assert first.err.startswith(f"scriptlock: {locked}: ")
+    assert "Traceback" not in first.err + second.err
+
+
+def test_a_script_without_a_footer_gets_none_and_is_locked_in_the_cache(
+    bare: Path, packages: Index, cli: Cli
+) -> None:
+    before = (bare.read_bytes(), bare.stat().st_mtime_ns)
+
+    first = cli("run", bare)
+    packages.reset()
+    packages.add(wheel("idna", "3.20"))
+    second = cli("run", bare)
+
+    assert (first.code, first.out) == (0, SEEN)
+    assert (second, packages.requests) == (Done(code=0, out=SEEN, err=""), [])
+    assert (bare.read_bytes(), bare.stat().st_mtime_ns) == before
+
+
+def test_the_cached_lock_follows_the_header(bare: Path, packages: Index, cli: Cli) -> None:
+    cli("run", bare)
+    replace(bare, '"rich"', '"idna"')
+
+    done = cli("run", bare)
+
+    assert (done.code, done.out) == (0, "idna 3.19\n")
+
+
+def test_a_header_may_require_a_footer(packages: Index, tmp_path: Path, cli: Cli) -> None:
+    path = tmp_path / "a.py"
+    path.write_text(script("rich", settings=["required = true"]))
+
+    done = cli("run", path)
+    cli("lock", path)
+    after = cli("run", path)
+
+    assert (done.code, done.out) == (NOT_STARTED, "")
+    assert "carries no lock" in done.err
+    assert (after.code, after.out) == (0, SEEN)
+
+
+def test_a_script_without_a_header_runs_with_nothing_but_the_standard_library(
+    tmp_path: Path, packages: Index, cli: Cli
+) -> None:
+    (tmp_path / "a.py").write_text(SHOW)
+
+    done = cli("run", "a.py")
+
+    assert (done.code, done.out, packages.requests) == (0, "", [])
+
+
+def test_offline_runs_what_is_there_and_refuses_what_is_not(locked: Path, packages: Index, cli: Cli) -> None:
+    missing = cli("run", "--offline", locked)
+    asked = list(packages.requests)
+    cli("run", locked)
+    packages.reset()
+    there = cli("run", "--offline", locked)
+
+    assert (missing.code, missing.out, asked) == (NOT_STARTED, "", [])
+    assert "offline" in missing.err
+    assert (there, packages.requests) == (Done(code=0, out=SEEN, err=""), [])
+
+
+def test_the_script_gets_its_own_arguments_status_and_standard_input(ready: Path, cli: Cli) -> None:
+    with_body(ready, ECHO)
+
+    done = cli("run", ready, "3", "--python", "-x", "--", "a b", stdin="text\n")
+
+    assert done.code == 3
+    argv, folder, name, text = done.out.splitlines()
+    assert argv == str([str(ready), "3", "--python", "-x", "--", "a b"])
+    assert (folder, name, text) == ("True", "report.py __main__", repr("text\n"))
+
+
+@pytest.mark.parametrize("status", [1, 2, 125, 255])
+def test_the_script_s_exit_status_is_passed_through(ready: Path, cli: Cli, status: int) -> None:
+    with_body(ready, f"raise SystemExit({status})\n")
+
+    assert cli("run", ready) == Done(code=status, out="", err="")
+
+
+def test_a_script_that_fails_shows_its_own_traceback_and_none_of_ours(ready: Path, cli: Cli) -> None:
+    with_body(ready, "import rich\nraise ValueError(rich.__version__)\n")
+
+    done = cli("run", ready)
+
+    assert done.code == 1
+    assert done.err.endswith("ValueError: 15.0.0\n")
+    assert done.err.count("File ") == 1
+
+
+def test_without_a_folder_in_its_path_the_script_finds_its_neighbours(
+    ready: Path, tmp_path: Path, cli: Cli
+) -> None:
+    (tmp_path / "neighbour.py").write_text("NAME = 'neighbour'\n")
+    with_body(ready, "import neighbour\nprint(neighbour.NAME)\n")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "neighbour.py").write_text("NAME = 'somebody else'\n")
+
+    assert cli("run", ready.name).out == "neighbour\n"
+    assert cli("run", ready, cwd=elsewhere).out == "neighbour\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL, signal.SIGHUP])
+def test_a_signal_reaches_the_script_and_its_death_is_seen(
+    ready: Path, cli: Cli, number: signal.Signals
+) -> None:
+    with_body(ready, WAIT)
+
+    with subprocess.Popen(command("run", ready), stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "ready\n"
+        running.send_signal(number)
+        status = running.wait(SECONDS)
+
+    assert status == -number
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_script_may_catch_its_signals(ready: Path, cli: Cli, number: signal.Signals) -> None:
+    with_body(ready, WAIT)
+
+    with subprocess.Popen(command("run", ready, "catch"), stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "ready\n"
+        running.send_signal(number)
+        said = running.stdout.read()
+        status = running.wait(SECONDS)
+
+    assert (said, status) == (f"caught {int(number)}\n", 7)
+
+
+def test_a_script_can_be_started_by_its_first_line(packages: Index, tmp_path: Path, cli: Cli) -> None:
+    path = tmp_path / "tool"
+    path.write_text(script("rich", shebang="/usr/bin/env -S scriptlock run", body=ECHO))
+    path.chmod(0o755)
+    cli("lock", path)
+    found = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+    done = subprocess.run(
+        [path, "0", "--help"], env=found, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, str([str(path), "0", "--help"]))
+    assert path.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("name", ["with space.py", "naïve-日本.py", "no_extension", "a\nb.py", "-dash.py"])
+def test_any_file_name_will_do(ready: Path, tmp_path: Path, cli: Cli, name: str) -> None:
+    folder = tmp_path / "ein Ordner ü"
+    folder.mkdir()
+    shutil.copy(ready, folder / name)
+
+    inside = cli("run", "--", name, cwd=folder)
+    outside = cli("run", folder / name)
+
+    assert (inside.code, inside.out) == (0, SEEN)
+    assert outside == Done(code=0, out=SEEN, err="")
+
+
+def test_what_lies_in_the_working_folder_cannot_come_between(ready: Path, tmp_path: Path, cli: Cli) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in ("click", "packaging", "pip", "json", "virtualenv", "sitecustomize", "rich"):
+        (folder / f"{name}.py").write_text("raise SystemExit('hijacked')\n")
+
+    done = cli("run", ready, cwd=folder)
+
+    assert (done.code, done.out) == (0, SEEN)
+
+
+def test_the_environment_of_another_python_has_no_say(locked: Path, tmp_path: Path, cli: Cli) -> None:
+    steering = {"PIP_TARGET": str(tmp_path / "target"), "PIP_REQUIRE_VIRTUALENV": "1", "PIP_DRY_RUN": "1"}
+
+    done = cli("run", locked, env=steering)
+
+    assert (done.code, done.out) == (0, SEEN)
+    assert not (tmp_path / "target").exists()
+
+
+def test_nothing_heavy_is_imported_on_the_way_into_a_script_that_ran_before(ready: Path, cli: Cli) -> None:
+    cli("run", ready)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    traced = [sys.executable, "-X", "importtime", "-m", "scriptlock", "run", str(ready)]
+    bare = [sys.executable, "-X", "importtime", "-c", "import runpy, fcntl, typing"]
+
+    done, start = (
+        subprocess.run(argv, env=environ, capture_output=True, text=True, check=True)
+        for argv in (traced, bare)
+    )
+
+    assert done.stdout == SEEN
+    assert imported(done.stderr) - imported(start.stderr) <= {
+        "__future__",
+        "_sha2",
+        "_sha256",
+        "scriptlock",
+        "scriptlock.__main__",
+        "scriptlock.launch",
+    }
+
+
+def imported(trace: str) -> set[str]:
+    """Return the names of the modules in what ``-X importtime`` prints."""
+    return {line.rpartition("|")[2].strip() for line in trace.splitlines()[1:]}
+
+
+def test_a_frozen_run_of_a_stale_script_does_not_make_the_next_one_frozen(
+    locked: Path, packages: Index, cli: Cli
+) -> None:
+    replace(locked, '"rich"', '"idna"')
+
+    frozen = [cli("run", "--frozen", locked) for _ in range(2)]
+    after = cli("run", locked)
+
+    assert [done.out for done in frozen] == [SEEN, SEEN]
+    assert (after.code, after.out) == (0, "idna 3.19\n")
+
+
+def test_a_stale_script_that_ran_from_a_cached_lock_is_still_refused_with_locked(
+    locked: Path, cli: Cli
+) -> None:
+    replace(locked, '"rich"', '"idna"')
+    locked.chmod(0o444)
+    locked.parent.chmod(0o555)
+
+    try:
+        ran = cli("run", locked, under=powerless())
+        demanded = cli("run", locked, env={"SCRIPTLOCK_LOCKED": "1"}, under=powerless())
+    finally:
+        locked.parent.chmod(0o755)
+
+    assert (ran.code, demanded.code, demanded.out) == (0, NOT_STARTED, "")
+
+
+def test_another_header_at_the_same_path_is_another_script(ready: Path, cli: Cli) -> None:
+    cli("run", ready)
+    replace(ready, "# dependencies", "# colour = 'red'\n# dependencies")
+    replace(ready, '"rich"', '"nowhere-to-be-found"')
+
+    done = cli("run", "--locked", ready)
+    plain = cli("run", ready)
+
+    assert (done.code, done.out, plain.code, plain.out) == (NOT_STARTED, "", NOT_STARTED, "")
+
+
+def test_sync_prints_the_python_of_the_environment(locked: Path, cli: Cli) -> None:
+    done = cli("sync", locked)
+
+    assert (done.code, done.err) == (0, "")
+    python = Path(done.out.removesuffix("\n"))
+    told = subprocess.run([python, locked], capture_output=True, text=True, check=True)
+    assert told.stdout == SEEN
+
+
+def test_sync_of_many_scripts_prints_a_python_for_each(locked: Path, tmp_path: Path, cli: Cli) -> None:
+    other = tmp_path / "other.py"
+    other.write_text(script("idna"))
+    cli("lock", other)
+
+    done = cli("sync", locked, other, locked)
+
+    first, second, third = done.out.splitlines()
+    assert (done.code, first) == (0, third)
+    assert first != second
+
+
+def test_which_names_the_python_that_run_would_use_and_builds_nothing(
+    locked: Path, packages: Index, cli: Cli
+) -> None:
+    before = cli("which", locked)
+    asked = list(packages.requests)
+    synced = cli("sync", locked)
+    after = cli("which", locked)
+
+    assert (before.code, asked) == (1, [])
+    assert (after.code, after.out) == (0, synced.out)
+
+
+def test_pip_check_and_the_pins_agree_with_the_environment(ready: Path, cli: Cli) -> None:
+    python = cli("sync", ready).out.strip()
+
+    done = subprocess.run(
+        [sys.executable, "-I", "-m", "pip", "--python", python, "check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (0, "No broken requirements found.\n")
+
+
+def test_a_file_that_is_not_the_one_that_was_locked_is_never_installed(
+    locked: Path, packages: Index, cli: Cli
+) -> None:
+    packages.add(wheel("idna", "3.19", files={"idna/__init__.py": "print('other code')\n"}))
+
+    done = cli("run", locked)
+
+    assert (done.code, done.out) == (NOT_STARTED, "")
+    assert "idna" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_version_that_is_gone_is_said_to_be_gone(locked: Path, packages: Index, cli: Cli) -> None:
+    packages.remove("idna")
+
+    done = cli("run", locked)
+
+    assert (done.code, done.out) == (NOT_STARTED, "")
+    assert "idna" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_lock_for_another_platform_is_refused(locked: Path, cli: Cli) -> None:
+    text = locked.read_text()
+    elsewhere = text.replace(f"sys_platform == '{sys.platform}'", "sys_platform == 'plan9'")
+    locked.write_text(elsewhere)
+
+    done = cli("run", locked)
+
+    assert (done.code, done.out) == (NOT_STARTED, "")
+    assert "Traceback" not in done.err
+
+
+def test_a_yanked_version_that_is_pinned_still_runs(locked: Path, packages: Index, cli: Cli) -> None:
+    for name in ("idna", "rich"):
+        (entry,) = packages.entries[name]
+        packages.add(entry.distribution, yanked="a mistake")
+
+    done = cli("run", locked)
+
+    assert (done.code, done.out) == (0, SEEN)
