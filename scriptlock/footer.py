@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from scriptlock import tomltext
@@ -57,17 +58,18 @@ def read_table(text: str, line: int) -> dict[str, Any]:
     :param line: the line of the script that the TOML begins on.
     :raises InvalidFooter: if it is no TOML, holds anything else, or is of a newer version.
     """
-    whole = tomltext.load(text, line=line, what="the footer", error=InvalidFooter)
+    whole = tomltext.load(text, line=line, what="the footer", error=InvalidFooter, hint=REMAKE)
     tool = whole.get("tool")
     table = tool.get("scriptlock") if isinstance(tool, dict) else None
     if not isinstance(table, dict):
         raise InvalidFooter("the footer has no [tool.scriptlock] table", line, REMAKE)
     version = table.get("lock-version")
+    place = _find_line(text, line, "lock-version")
     if isinstance(version, bool) or not isinstance(version, int):
-        raise InvalidFooter("the footer's lock-version is not a whole number", line, REMAKE)
+        raise InvalidFooter("the footer's lock-version is not a whole number", place, REMAKE)
     if version > LOCK_VERSION:
         reason = f"the footer has lock-version {version}, and this scriptlock knows none above {LOCK_VERSION}"
-        raise NewerFooter(reason, line, "upgrade scriptlock")
+        raise NewerFooter(reason, place, "upgrade scriptlock")
     if version < LOCK_VERSION or len(whole) > 1 or len(tool or ()) > 1:
         raise InvalidFooter("the footer is not one [tool.scriptlock] table of a known version", line, REMAKE)
     return table
@@ -86,14 +88,7 @@ def read_footer(footer: bytes, line: int) -> Lock:
     """
     text = read_lines(footer, line)
     table = read_table(text, line + 1)
-
-    def line_of(*path: str) -> int:
-        wanted = ("tool", "scriptlock", *path)
-        for statement in tomltext.find_statements(text):
-            if statement.path == wanted:
-                return line + 1 + statement.line
-        return line
-
+    line_of = partial(_find_line, text, line + 1)
     lock = from_table(table, line_of)
     content = table.pop("content", None)
     if content != digest(table):
@@ -110,7 +105,7 @@ def is_foreign(footer: bytes) -> bool:
     return bool(lines) and all(line.startswith(b"#") for line in lines)
 
 
-def refuse_foreign(footer: bytes, line: int) -> None:
+def require_replaceable(footer: bytes, line: int) -> None:
     """Raise InvalidFooter if a footer may not be replaced: for foreign lines in it, or a newer version.
 
     One that was merely changed by hand may be: it says nothing that cannot be made again.
@@ -126,6 +121,14 @@ def refuse_foreign(footer: bytes, line: int) -> None:
         raise
     except InvalidFooter:
         pass
+
+
+def _find_line(text: str, line: int, *path: str) -> int:
+    """Return the script's line where a key of ``[tool.scriptlock]`` stands, or else the TOML's first."""
+    for statement in tomltext.find_statements(text):
+        if statement.path == ("tool", "scriptlock", *path):
+            return line + statement.line
+    return line
 
 
 def write_footer(lock: Lock) -> tuple[str, ...]:

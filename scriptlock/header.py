@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from packaging.requirements import Requirement
@@ -73,11 +74,14 @@ class Header:
 
     def _line_of_setting(self, key: str) -> int:
         path = ("tool", "scriptlock", key)
-        # An inline table has its keys in one statement, further up.
-        for statement in tomltext.find_statements(self.text):
-            if path[: len(statement.path)] == statement.path and len(statement.path) > 0:
-                return self.line + 1 + statement.line
-        return self.line
+        places = [
+            (min(len(path), len(statement.path)), -statement.line)
+            for statement in tomltext.find_statements(self.text)
+            if all(part == other for part, other in zip(path, statement.path, strict=False))
+        ]
+        # The first statement that names most of the path: an inline table has its keys further up.
+        _, line = max(places, default=(0, 1))
+        return self.line + 1 - line
 
 
 def read_header(text: str, line: int) -> Header:
@@ -86,20 +90,22 @@ def read_header(text: str, line: int) -> Header:
     :param line: the line of ``# /// script``.
     :raises InvalidScript: if it is no TOML, or a standard field is not what PEP 723 says, with the line.
     """
-    header = Header(
-        text=text,
-        line=line,
-        metadata=tomltext.load(text, line=line + 1, what="the header"),
-        dependencies=(),
-        requires_python=None,
+    metadata = read_metadata(text, line)
+    header = Header(text=text, line=line, metadata=metadata, dependencies=(), requires_python=None)
+    return replace(
+        header, dependencies=_read_dependencies(header), requires_python=_read_requires_python(header)
     )
-    return Header(
-        text=text,
-        line=line,
-        metadata=header.metadata,
-        dependencies=_read_dependencies(header),
-        requires_python=_read_requires_python(header),
-    )
+
+
+def read_metadata(text: str, line: int) -> dict[str, Any]:
+    """Return the table that a header's TOML is, whatever it says.
+
+    :param line: the line of ``# /// script``.
+    :raises InvalidScript: if it is no TOML, with the line.
+    """
+    swallowed = "a block goes on to the last `# ///` below it; put an empty line between blocks"
+    hint = swallowed if re.search(r"^///", text, re.MULTILINE) else None
+    return tomltext.load(text, line=line + 1, what="the header", hint=hint)
 
 
 def _read_dependencies(header: Header) -> tuple[Requirement, ...]:

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import overload
 
-from scriptlock import tomltext
 from scriptlock.errors import InvalidFooter, InvalidScript
-from scriptlock.footer import is_foreign, read_footer, refuse_foreign, write_footer
-from scriptlock.header import Header, read_header
+from scriptlock.footer import is_foreign, read_footer, require_replaceable, write_footer
+from scriptlock.header import Header, read_header, read_metadata
 from scriptlock.model import Lock, Notice
 from scriptlock.nearmiss import find_near_misses, find_unclosed
 from scriptlock.parts import Block, Parts, find_block, refuse_ambiguous, refuse_conflict, split
@@ -127,7 +126,7 @@ def embed(text: bytes | str, lock: Lock | None) -> bytes | str:
     refuse_binary(raw)
     decode(raw, codec)
     parts = split(raw)
-    refuse_foreign(parts.footer, parts.line)
+    require_replaceable(parts.footer, parts.line)
     refuse_conflict(raw)
     framed = frame(raw)
     block = find_block(framed, codec)
@@ -136,7 +135,7 @@ def embed(text: bytes | str, lock: Lock | None) -> bytes | str:
         comments = find_comment_lines(decode(raw, codec))
     if block:
         refuse_ambiguous(block, comments)
-        tomltext.load(block.toml, line=block.line + 1, what="the header")
+        read_metadata(block.toml, block.line)
     written = _without_footer(raw, parts, codec) if lock is None else _with_footer(parts, lock)
     return written if isinstance(text, bytes) else written.decode()
 
