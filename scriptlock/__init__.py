@@ -9,8 +9,6 @@ Everything public is named in ``__all__`` and loaded when it is first asked for,
 the package costs next to nothing.
 """
 
-from __future__ import annotations
-
 __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # typing would be the slowest import of a warm start

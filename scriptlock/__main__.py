@@ -1,7 +1,5 @@
 """The command: ``scriptlock`` and ``python -m scriptlock``."""
 
-from __future__ import annotations
-
 import os
 import sys
 
@@ -10,22 +8,34 @@ from scriptlock import launch
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    _forget_working_folder()
-    launch.start(sys.argv[1:])
-    from scriptlock import cli
-
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        _open_standard_streams()
+    try:
+        launch.start(sys.argv[1:])
+        from scriptlock import cli
+    except KeyboardInterrupt:
+        sys.exit(130)
     cli.main()
+
+
+def _open_standard_streams() -> None:
+    """Put nothing in the place of those that are closed.
+
+    Else the next file that is opened would be there, and a script would read or write the cache.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 - standard error
+        os.set_inheritable(descriptor, True)  # noqa: FBT003 - the only way to call it
+    os.close(descriptor)
 
 
 def _forget_working_folder() -> None:
     # `python -m` puts the working folder first: a `click.py` lying there would be imported as ours.
     # Where scriptlock itself is run from a checkout, that folder is also where it is found.
-    if sys.flags.safe_path or not sys.path:
-        return
     home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    if sys.path[0] in {"", os.getcwd()} and os.getcwd() != home:
+    if not sys.flags.safe_path and sys.path and sys.path[0] != home:
         del sys.path[0]
 
 
 if __name__ == "__main__":
+    _forget_working_folder()
     main()

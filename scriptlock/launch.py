@@ -1,78 +1,110 @@
 """The warm start: from the command line into the script, with nothing parsed and next to nothing imported.
 
 Whatever it does not know it leaves to the slow way, which writes down what to know the next time: a
-memo, named by a digest of all that decides which environment a script gets.
+memo, named by a digest of all that decides which environment a script gets, holding that environment
+and what must not have changed since.
 """
-
-from __future__ import annotations
+# Without `from __future__ import annotations`: that is one more file to read at every start.
 
 import os
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import NoReturn
+
+    Execute = Callable[[str, list[str], dict[str, str]], NoReturn]
 
 BEGIN, END = b"# >>> scriptlock >>>", b"# <<< scriptlock <<<"
 HEADER = b"# /// script"
 KIND, FOLDER, FILE, SHARED = 0o170000, 0o040000, 0o100000, 0o000022
 """Bits of a mode, which the stat module would have to be imported for."""
+RECEIPT = "scriptlock.json"
+LAST = "end of memo"
+"""Its last line, without which it was cut off."""
 
 
-def start(words: Sequence[str]) -> None:
+def start(words: "Sequence[str]", execute: "Execute" = os.execve) -> None:
     """Become the script that ``run PATH ARGS…`` names, if a memo knows its environment; return otherwise.
 
     :param words: the command line without the program.
+    :param execute: puts another program in this process's place.
     """
     if len(words) < 2 or words[0] != "run" or words[1].startswith("-") or os.name != "posix":  # noqa: PLR2004
         return
-    root = cache_root(os.environ)
-    if root is None:
-        return
+    path, lease = words[1], -1
     try:
-        memo = _memo(root, words[1])
-        if memo is None:
+        root = cache_root(os.environ)
+        name = root and memo_name(path)
+        if not name:
             return
-        environment, lease, receipt, python, file = memo
-        if file != identify(python):
-            return
-        descriptor = _hold(f"{root}/v1/leases/{lease}")
-        if not _is_ready(environment, receipt):
-            os.close(descriptor)  # the slow way may have to lock out everybody, us included
-            return
+        key, receipt = _recall(f"{root}/v1/memo/{name}")
+        environment = f"{root}/v1/environments/{key}"
+        lease = _hold(f"{root}/v1/leases/{key.replace('/', '-')}")
+        if digest(_read(f"{environment}/{RECEIPT}")) == receipt:
+            os.set_inheritable(lease, True)  # noqa: FBT003 - the only way to call it
+            become(environment, path, words[2:], execute)
     except (OSError, ValueError):
-        return
-    os.set_inheritable(descriptor, True)  # noqa: FBT003 - the only way to call it
-    become(environment, words[1], words[2:])
+        pass
+    if lease >= 0:
+        os.close(lease)  # the slow way may have to lock out everybody, us included
 
 
-def cache_root(environ: Mapping[str, str]) -> str | None:
-    """Return the cache's folder where that takes no library to know, and nobody else can write to it."""
+def become(
+    environment: str, path: str, arguments: "Sequence[str]", execute: "Execute" = os.execve
+) -> "NoReturn":
+    """Let the script take this process's place, run by the environment's python.
+
+    :raises OSError: if the system refuses, as it does when there are too many arguments.
+    """
+    # As in an activated environment: `python` and the packages' commands are its own.
+    search = os.environ.get("PATH", os.defpath)
+    commands = f"{environment}/bin"
+    environ = {
+        **os.environ,
+        "PATH": f"{commands}:{search}" if search else commands,
+        "VIRTUAL_ENV": environment,
+    }
+    python = f"{commands}/python"
+    # Python would take a name that starts with a dash for an option.
+    name = f"./{path}" if path.startswith("-") else path
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    execute(python, [python, name, *arguments], environ)
+
+
+def cache_root(environ: "Mapping[str, str]") -> str | None:
+    """Return the cache's folder where that takes no library to know, and nobody else can write to it.
+
+    :raises OSError: if it is not there.
+    """
     root = environ.get("SCRIPTLOCK_CACHE_DIR")
-    if not root and sys.platform == "linux":
-        caches = environ.get("XDG_CACHE_HOME", "")
-        if not caches.strip():
-            caches = f"{environ.get('HOME', '')}/.cache"
+    if not root:
+        caches = environ.get("XDG_CACHE_HOME") or f"{environ.get('HOME', '')}/.cache"
+        # Elsewhere, and without a home, platformdirs knows better.
+        if sys.platform != "linux" or "ANDROID_DATA" in environ or caches == "/.cache":
+            return None
         root = f"{caches}/scriptlock"
-    if not root or not root.startswith("/"):
+    if not root.startswith("/"):
         return None
-    try:
-        found = os.lstat(root)
-    except OSError:
-        return None
+    found = os.lstat(root)
     return root if found.st_uid == os.geteuid() and found.st_mode & (KIND | SHARED) == FOLDER else None
 
 
-def memo_name(path: str, text: bytes, environ: Mapping[str, str]) -> str | None:
-    """Return the name of a script's memo, or None if the script is not so simple.
+def memo_name(path: str) -> str | None:
+    """Return what the memo of a script is called as long as it stays as it is, None if it is not so simple.
 
     It depends on the header with the comments around it, the footer, the lines that may name an
-    encoding, the Python that runs this, whether a lock is demanded, and where the script lies, so that
-    one that was moved comes by the slow way once, and is registered there; on nothing else in the script.
+    encoding, the Python that runs this, our own variables, and where the script lies, so that one that
+    was moved comes by the slow way once, and is registered there; on nothing else in the script.
+
+    :raises OSError: if the script cannot be read.
+    :raises ValueError: if it is no file.
     """
-    header = text.find(HEADER)
-    begin, end = text.find(BEGIN), text.find(END)
+    text = _read(path)
+    header, begin, end = text.find(HEADER), text.find(BEGIN), text.find(END)
     once = text.count(HEADER) == 1 and text[header - 1 : header] in {b"", b"\n"}
     if not once or text.count(BEGIN) > 1 or text.count(END) > 1 or (begin < 0) != (end < 0):
         return None
@@ -80,81 +112,112 @@ def memo_name(path: str, text: bytes, environ: Mapping[str, str]) -> str | None:
     while first > 0 and text.startswith(b"#", above := text.rfind(b"\n", 0, first - 1) + 1):
         first = above
     last = header
-    while text.startswith(b"#", last) and last < len(text):
-        last = text.find(b"\n", last) + 1 or len(text)
-    encoding = text.find(b"\n", text.find(b"\n") + 1)
-    demanded = environ.get("SCRIPTLOCK_LOCKED", "") if begin < 0 else ""
-    running = getattr(sys, "_base_executable", sys.executable)
-    parts = [
-        text[first:last],
-        text[begin:end] if begin >= 0 else b"",
-        text[:encoding],
-        f"{demanded} {identify(running)}".encode("utf-8", "surrogateescape"),
-        os.fsencode(os.path.realpath(path)),
-    ]
-    return digest(b"\0".join(b"%d " % len(part) + part for part in parts))
+    while text.startswith(b"#", last):
+        last = _next_line(text, last)
+    ours = [f"{name}={value}" for name, value in os.environ.items() if name.startswith("SCRIPTLOCK_")]
+    return digest(
+        _join(
+            text[first:last],
+            text[text.rfind(b"\n", 0, begin) + 1 : _next_line(text, end)] if begin >= 0 else b"",
+            text[: _next_line(text, _next_line(text, 0))],
+            os.fsencode(_mark(_running())),
+            os.fsencode("\0".join(sorted(ours))),
+            os.fsencode(os.path.realpath(path)),
+        )
+    )
+
+
+def _next_line(text: bytes, start: int) -> int:
+    return text.find(b"\n", start) + 1 or len(text)
+
+
+def _join(*parts: bytes) -> bytes:
+    return b"".join(b"%d:%b" % (len(part), part) for part in parts)
+
+
+def remember(name: str, path: str, environment: str) -> None:
+    """Write the memo that the next start of the script will find; without it, that is slower, no more.
+
+    :param name: the memo's, from before anybody read the script to find out which environment it gets.
+    """
+    import json
+
+    # <root>/v1/environments/<interpreter>/<resolution>
+    folder, _, interpreter, resolution = environment.rsplit("/", 3)
+    try:
+        receipt = _read(f"{environment}/{RECEIPT}")
+        python = json.loads(receipt)["interpreter"]["path"]
+        # If it is not the Python that runs this, it was the best that could be found.
+        search = "" if python == os.path.realpath(_running()) else _search()
+        # A lock that is kept in the cache may be replaced there, or thrown away.
+        files = [python] if _carries_its_lock(path) else [python, f"{folder}/locks"]
+        lines = [f"{interpreter}/{resolution}", digest(receipt), search]
+        lines += [line for file in files for line in (file, _mark(file))]
+        if memo_name(path) != name or "\n" in "".join(lines):
+            return
+        written = f"{folder}/memo/{name}.{os.getpid()}"
+        with open(written, "wb") as file:
+            file.write(os.fsencode("\n".join([*lines, LAST])))
+        os.replace(written, f"{folder}/memo/{name}")
+    except OSError:
+        pass
+
+
+def _carries_its_lock(path: str) -> bool:
+    from scriptlock.api import check
+    from scriptlock.errors import NotLocked, StaleLock
+    from scriptlock.script import parse
+
+    try:
+        check(parse(_read(path)))
+    except (NotLocked, StaleLock):
+        return False
+    return True
+
+
+def _recall(memo: str) -> "tuple[str, str]":
+    """Return an environment's key, and the digest of its receipt.
+
+    :raises ValueError: if the memo is damaged, or something is not as it was.
+    :raises OSError: if there is none.
+    """
+    key, receipt, search, *files, last = os.fsdecode(_read(memo)).split("\n")
+    if last != LAST or (search and search != _search()):
+        raise ValueError("another Python may be found now")
+    for file, mark in zip(files[::2], files[1::2], strict=True):
+        if _mark(file) != mark:
+            raise ValueError("a file was replaced")
+    return key, receipt
+
+
+def _running() -> str:
+    return getattr(sys, "_base_executable", None) or sys.executable
+
+
+def _mark(path: str) -> str:
+    """Return what changes when a file is replaced, or something is put into a folder."""
+    found = os.stat(path)
+    return f"{found.st_dev} {found.st_ino} {found.st_size} {found.st_mtime_ns}"
+
+
+def _search() -> str:
+    """Return what changes when there may be another Python to find."""
+    marks = []
+    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        try:
+            marks.append(f"{folder} {_mark(folder)}")
+        except OSError:
+            marks.append(folder)
+    return digest(os.fsencode("\n".join(marks)))
 
 
 def digest(text: bytes) -> str:
     """Return the sha256 as hex digits, by the module that hashlib would load much more beside."""
     try:
-        from _sha2 import sha256  # type: ignore[import-not-found]
+        from _sha2 import sha256
     except ImportError:  # Python 3.11
-        from _sha256 import sha256  # type: ignore[import-not-found]
+        from _sha256 import sha256
     return str(sha256(text).hexdigest())
-
-
-def identify(path: str) -> str:
-    """Return what changes when a file is replaced.
-
-    :raises OSError: if it is not there.
-    """
-    found = os.stat(path)
-    return f"{path}|{found.st_dev}|{found.st_ino}|{found.st_size}|{found.st_mtime_ns}"
-
-
-def become(environment: str, path: str, arguments: Sequence[str]) -> NoReturn:
-    """Let the script take this process's place, run by the environment's python."""
-    # As in an activated environment: `python` and the packages' commands are its own.
-    search = os.environ.get("PATH")
-    bin_folder = f"{environment}/bin"
-    os.environ["PATH"] = f"{bin_folder}:{search}" if search else bin_folder
-    os.environ["VIRTUAL_ENV"] = environment
-    python = f"{bin_folder}/python"
-    # Python would take a name that starts with a dash for an option.
-    name = f"./{path}" if path.startswith("-") else path
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.execv(python, [python, name, *arguments])  # noqa: S606 - an argv list, and no shell wanted
-
-
-def remember(environment: str, path: str) -> None:
-    """Write the memo that the next start of the script will find; without it, that is slower, no more."""
-    import json
-
-    # <root>/v1/environments/<interpreter>/<resolution>
-    root, version, _, *key = environment.rsplit("/", 4)
-    try:
-        name = memo_name(path, _read(path), os.environ)
-        receipt = _read(f"{environment}/scriptlock.json")
-        python = json.loads(receipt)["interpreter"]["path"]
-        lines = (environment, "-".join(key), digest(receipt), python, identify(python))
-        if name is None or "\n" in "".join(lines):
-            return
-        written = f"{root}/{version}/memo/{os.getpid()}"
-        with open(written, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write("\n".join(lines))
-        os.replace(written, f"{root}/{version}/memo/{name}")
-    except OSError:
-        pass
-
-
-def _memo(root: str, path: str) -> list[str] | None:
-    name = memo_name(path, _read(path), os.environ)
-    if name is None:
-        return None
-    lines = _read(f"{root}/v1/memo/{name}").decode("utf-8", "surrogateescape").split("\n")
-    return lines if len(lines) == 5 else None  # noqa: PLR2004 - as remember() wrote it
 
 
 def _read(path: str) -> bytes:
@@ -184,10 +247,3 @@ def _hold(lease: str) -> int:
         os.close(descriptor)
         raise
     return descriptor
-
-
-def _is_ready(environment: str, receipt: str) -> bool:
-    try:
-        return digest(_read(f"{environment}/scriptlock.json")) == receipt
-    except FileNotFoundError:
-        return False

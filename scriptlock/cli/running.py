@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,7 +19,7 @@ from scriptlock.cli import options
 from scriptlock.cli.outcome import RUN_FAILED, worst
 from scriptlock.cli.progress import Progress
 from scriptlock.cli.report import complain, out, remark, sync_json
-from scriptlock.errors import ScriptlockError
+from scriptlock.errors import ScriptlockError, ToolError
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
@@ -41,14 +42,22 @@ def run(path: Path, args: Sequence[str], **wishes: Any) -> NoReturn:
       scriptlock run --python 3.12 --locked report.py
       #!/usr/bin/env -S scriptlock run        as the first line of an executable script
     """
+    name = _memo_name(path)
     try:
         environment = _prepare(path, wishes)
     except ScriptlockError as error:
         complain(path, error)
         sys.exit(RUN_FAILED)
-    if not any(wishes.values()):
-        launch.remember(str(environment.path), os.fspath(path))
+    # With any other option, the result is what it would be without.
+    if name and not (wishes["python"] or wishes["frozen"]):
+        launch.remember(name, os.fspath(path), str(environment.path))
     _start(environment, path, args)
+
+
+def _memo_name(path: Path) -> str | None:
+    with suppress(OSError, ValueError):  # whoever reads it next says why it cannot be read
+        return launch.memo_name(os.fspath(path))
+    return None
 
 
 def _prepare(path: Path, wishes: Mapping[str, Any]) -> Environment:
@@ -65,7 +74,11 @@ def _start(environment: Environment, path: Path, args: Sequence[str]) -> NoRetur
     if os.name == "nt":
         sys.exit(subprocess.run([environment.python, path, *args], check=False).returncode)
     environment.keep_over_exec()
-    launch.become(str(environment.path), os.fspath(path), args)
+    try:
+        launch.become(str(environment.path), os.fspath(path), args)
+    except OSError as error:
+        complain(path, ToolError(f"it cannot be started: {error.strerror}"))
+        sys.exit(RUN_FAILED)
 
 
 @click.command()
