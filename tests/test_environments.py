@@ -115,6 +115,7 @@ def test_the_receipt_says_what_is_there(cache: Cache) -> None:
             "key": environment_key(HOST, [pin_of(DEMO), pin_of(OTHER)]),
             "interpreter": HOST.identity,
             "pins": ["demo==1.0", "other==2.0"],
+            "hashes": sorted([DEMO.hash, OTHER.hash]),
         }
 
 

@@ -92,3 +92,13 @@ def test_a_script_holds_its_environment_until_it_ends(cache: Cache, log: Path) -
 
     assert while_it_runs == (True, False)
     assert not is_held(cache, exclusive=True)
+
+
+def test_whoever_waited_for_a_build_need_not_wait_for_the_script_too(cache: Cache, log: Path) -> None:
+    with builders(cache, log, *["exec"] * 3) as started:
+        for builder in started:
+            builder.tell()
+        said = [builder.hear() for builder in started]
+
+    assert said == ["running"] * 3
+    assert len(log.read_text("ascii").splitlines()) == 1

@@ -12,6 +12,7 @@ import pytest
 
 from scriptlock.cache.leases import Lease, patience
 from scriptlock.errors import CacheError, EnvironmentBusy
+from support.cli import powerless
 
 
 @contextmanager
@@ -116,7 +117,7 @@ def test_waiting_in_vain_says_for_whom(path: Path) -> None:
         assert (caught.value.seconds, caught.value.holder) == (0, os.getpid())
 
 
-def test_waiting_is_told_once(path: Path) -> None:
+def test_waiting_is_told_at_first_and_not_again_for_a_while(path: Path) -> None:
     told: list[int | None] = []
     lease = Lease(path, patience=0.2, silence=0, on_wait=told.append)
 
@@ -124,6 +125,100 @@ def test_waiting_is_told_once(path: Path) -> None:
         lease.acquire(exclusive=True)
 
     assert told == [os.getpid()]
+
+
+def test_waiting_long_is_told_again_and_again(path: Path) -> None:
+    told: list[int | None] = []
+    other = Lease(path)
+    other.acquire(exclusive=True)
+
+    def on_wait(holder: int | None) -> None:
+        told.append(holder)
+        if len(told) == 3:
+            other.close()
+
+    with Lease(path, silence=0, every=0, on_wait=on_wait) as lease:
+        lease.acquire(exclusive=True)
+
+    assert told == [os.getpid()] * 3
+
+
+def test_the_first_word_of_waiting_comes_within_a_second(path: Path) -> None:
+    with Lease(path) as lease:
+        assert (lease.silence < 1, lease.every) == (True, 10)
+
+
+def test_a_builder_that_finds_it_done_while_it_is_in_use_shares_it(path: Path) -> None:
+    with holding(path, exclusive=False), Lease(path) as lease:
+        assert not lease.acquire(exclusive=True, unless=lambda: True)
+
+        assert is_free(path, exclusive=False)
+        assert not is_free(path, exclusive=True)
+
+
+def test_a_builder_that_finds_it_missing_waits_until_nobody_uses_it(path: Path) -> None:
+    user = Lease(path)
+    user.acquire(exclusive=False)
+
+    def is_done() -> bool:
+        user.close()
+        return False
+
+    with Lease(path) as lease:
+        assert lease.acquire(exclusive=True, unless=is_done)
+        assert not is_free(path, exclusive=False)
+
+
+def test_nobody_is_asked_whether_it_is_done_while_somebody_builds(path: Path) -> None:
+    def never() -> bool:
+        raise AssertionError
+
+    with holding(path, exclusive=True), Lease(path, patience=0) as lease, pytest.raises(EnvironmentBusy):
+        lease.acquire(exclusive=True, unless=never)
+
+
+def test_an_attempt_leaves_no_trace(path: Path) -> None:
+    path.touch()
+    os.utime(path, (1, 1))
+
+    with Lease(path) as lease:
+        taken = lease.attempt(exclusive=True)
+        lease.release()
+
+    assert (taken, path.read_bytes(), path.stat().st_mtime) == (True, b"", 1)
+
+
+def test_an_attempt_does_not_wait(path: Path) -> None:
+    with holding(path, exclusive=False), Lease(path) as lease:
+        assert not lease.attempt(exclusive=True)
+
+
+def test_a_touch_says_when_it_was_used(path: Path) -> None:
+    with Lease(path) as lease:
+        os.utime(path, (1, 1))
+
+        lease.touch()
+
+    assert path.stat().st_mtime > 1
+
+
+READ_ONLY = """
+import sys
+from pathlib import Path
+from scriptlock.cache.leases import Lease
+with Lease(Path(sys.argv[1])) as lease:
+    lease.acquire(exclusive=False)
+    lease.touch()
+    print(lease.attempt(exclusive=True), lease.holder())
+"""
+
+
+def test_a_lease_that_cannot_be_written_can_be_held(path: Path) -> None:
+    path.touch(mode=0o400)
+
+    told = subprocess.check_output([*powerless(), sys.executable, "-c", READ_ONLY, str(path)], text=True)
+
+    assert told == "True None\n"
 
 
 def test_waiting_that_nobody_listens_to_ends_too(path: Path) -> None:

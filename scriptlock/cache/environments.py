@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
-import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from scriptlock.cache.build import build
+from scriptlock.cache.disposal import discard
 from scriptlock.cache.layout import Cache
 from scriptlock.cache.leases import Lease, patience
+from scriptlock.cache.records import write_durably
 from scriptlock.errors import CacheError, Offline, ToolError
 from scriptlock.install import Installer
 from scriptlock.interpreters import Interpreter, is_unchanged
@@ -77,6 +78,11 @@ def environment_key(interpreter: Interpreter, pins: Sequence[Pin]) -> str:
     return f"{_digest(dict(interpreter.identity))}/{_digest(chosen)}"
 
 
+def lease_path(cache: Cache, key: str) -> Path:
+    """Return the file that is locked by whoever builds or uses the environment of a key."""
+    return cache.leases / key.replace("/", "-")
+
+
 def _digest(value: object) -> str:
     text = json.dumps([FORMAT, value], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
@@ -109,18 +115,22 @@ def open_environment(
             who = "another process" if holder is None else f"process {holder}"
             notify(f"waiting for {who} to finish building the environment")
 
-    lease = Lease(cache.leases / key.replace("/", "-"), patience=patience(), on_wait=on_wait)
+    ready = partial(is_ready, folder, key, interpreter)
+    lease = Lease(lease_path(cache, key), patience=patience(), on_wait=on_wait)
     try:
         lease.acquire(exclusive=False)
-        while not is_ready(folder, key, interpreter):
+        while not ready():
             if offline and pins:
                 raise Offline("the environment is not built yet")  # noqa: TRY301 - gives the lease back, as any other
-            lease.acquire(exclusive=True)
+            # Whoever builds it goes on to use it, for as long as a script runs: then we need not wait.
+            if not lease.acquire(exclusive=True, unless=ready):
+                break
             # Somebody else may have built it in between.
-            if not is_ready(folder, key, interpreter):
+            if not ready():
                 _build(cache, interpreter, pins, installer, lease=lease.descriptor)
             # From the one lease to the other there is a gap, in which it may be pruned: look again.
             lease.acquire(exclusive=False)
+        lease.touch()
     except BaseException:
         lease.close()
         raise
@@ -149,7 +159,8 @@ def is_ready(folder: Path, key: str, interpreter: Interpreter) -> bool:
 def read_receipt(folder: Path) -> dict[str, Any]:
     """Return what the last step of a build left in its folder, or {} if it never came to that.
 
-    Its keys: ``format``, ``key``, ``interpreter`` (an identity) and ``pins`` (``name==version``, sorted).
+    Its keys: ``format``, ``key``, ``interpreter`` (an identity), ``pins`` (``name==version``, sorted) and
+    ``hashes`` (of all the files that were admitted, sorted).
     """
     try:
         receipt = json.loads((folder / RECEIPT).read_bytes())
@@ -166,7 +177,7 @@ def _build(
     key = environment_key(interpreter, pins)
     folder = cache.environments / key
     try:
-        _discard(cache, folder)  # what is left of a build that was killed, or of another interpreter
+        discard(cache, folder)  # what is left of a build that was killed, or of another interpreter
         folder.parent.mkdir(exist_ok=True)
         build(folder, interpreter.executable, pins, installer, lease=lease, memory=cache.virtualenv)
         receipt = {
@@ -174,32 +185,12 @@ def _build(
             "key": key,
             "interpreter": dict(interpreter.identity),
             "pins": sorted(f"{pin.name}=={pin.version}" for pin in pins),
+            "hashes": sorted({digest for pin in pins for digest in pin.hashes}),
         }
-        _write_durably(folder / RECEIPT, json.dumps(receipt, indent=1).encode() + b"\n")
+        write_durably(folder / RECEIPT, json.dumps(receipt, indent=1).encode() + b"\n")
     except BaseException as error:
-        _discard(cache, folder)
+        with suppress(OSError):  # without a receipt nobody takes it for ready
+            discard(cache, folder)
         if isinstance(error, OSError):
             raise CacheError(f"the environment cannot be written: {error.strerror or error}") from error
         raise
-
-
-def _discard(cache: Cache, folder: Path) -> None:
-    aside = cache.trash / f"{folder.name}-{secrets.token_hex(4)}"
-    with suppress(FileNotFoundError):
-        folder.rename(aside)  # at once; a folder half deleted would be found by whoever comes next
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-def _write_durably(path: Path, text: bytes) -> None:
-    written = path.with_suffix(".new")
-    with written.open("wb") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    written.replace(path)
-    if os.name != "nt":  # pragma: no branch - Windows opens no folders
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

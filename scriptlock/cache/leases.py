@@ -22,8 +22,10 @@ from scriptlock.errors import CacheError, EnvironmentBusy
 
 VARIABLE = "SCRIPTLOCK_LOCK_TIMEOUT"
 PATIENCE = 300.0
-SILENCE = 1.0
+SILENCE = 0.8
 """Seconds of waiting before anybody is told."""
+EVERY = 10.0
+"""Seconds until they are told again."""
 PAUSE = 0.02
 """Seconds between two tries."""
 
@@ -51,7 +53,8 @@ class Lease:
     :param path: the file to lock; made if need be, never removed: some would hold the removed one, others
         the next one of its name.
     :param patience: seconds to wait for somebody else.
-    :param silence: seconds of waiting before ``on_wait`` is told, once, which process it is, if known.
+    :param silence: seconds of waiting before ``on_wait`` is told which process it is, if known.
+    :param every: seconds until it is told again, and again.
     :param try_lock: the call of the operating system.
     :raises CacheError: if the file cannot be opened.
     """
@@ -62,14 +65,15 @@ class Lease:
         *,
         patience: float = PATIENCE,
         silence: float = SILENCE,
+        every: float = EVERY,
         on_wait: Callable[[int | None], None] | None = None,
         try_lock: Callable[..., bool] = try_lock,
     ) -> None:
-        self.path, self.patience, self.silence = path, patience, silence
+        self.path, self.patience, self.silence, self.every = path, patience, silence, every
         self._on_wait, self._try_lock = on_wait, try_lock
-        self._exclusive: bool | None = None
+        self._is_held = self._is_signed = False
         try:
-            self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+            self.descriptor = _open(path)
         except OSError as error:
             raise CacheError(f"the lease {path} cannot be opened: {error.strerror}") from error
 
@@ -81,52 +85,78 @@ class Lease:
     ) -> None:
         self.close()
 
-    def acquire(self, *, exclusive: bool) -> None:
+    def acquire(self, *, exclusive: bool, unless: Callable[[], bool] | None = None) -> bool:
         """Hold it this way from now on; between the former way and this one, somebody else may have had it.
 
+        :param unless: asked while somebody else is in the way, and only while nobody can be building: if it
+            says yes, sharing is all that is wanted.
+        :return: whether it is held the way that was asked for, False if ``unless`` said yes.
         :raises EnvironmentBusy: if somebody else did not let go of it in time.
         :raises CacheError: if the file system knows no locks.
         """
-        self.release()
-        started = time.monotonic()
-        told = False
-        while not self._attempt(exclusive=exclusive):
+        started, told = time.monotonic(), 0
+        while not self.attempt(exclusive=exclusive):
+            if unless is not None and self.attempt(exclusive=False):
+                if unless():
+                    return False
+                self.release()
             waited = time.monotonic() - started
             if waited >= self.patience:
                 raise EnvironmentBusy(self.patience, self.holder())
-            if not told and waited >= self.silence:
-                told = True
-                if self._on_wait is not None:
-                    self._on_wait(self.holder())
+            if self._on_wait is not None and waited >= self.silence + told * self.every:
+                told += 1
+                self._on_wait(self.holder())
             time.sleep(PAUSE)
-        self._exclusive = exclusive
         if exclusive:
-            with suppress(OSError):  # the disk is full; nobody will know for whom they wait
-                os.ftruncate(self.descriptor, 0)
-                os.lseek(self.descriptor, 0, os.SEEK_SET)
-                os.write(self.descriptor, b"%d\n" % os.getpid())
+            self._sign()
+        return True
 
-    def _attempt(self, *, exclusive: bool) -> bool:
+    def attempt(self, *, exclusive: bool) -> bool:
+        """Hold it this way from now on and return True, or return False at once if somebody is in the way.
+
+        Whoever waits for it is not told by whom it is held.
+
+        :raises CacheError: if the file system knows no locks.
+        """
+        self.release()
         try:
-            return self._try_lock(self.descriptor, exclusive=exclusive)
+            self._is_held = self._try_lock(self.descriptor, exclusive=exclusive)
         except OSError as error:
             # ENOLCK, ENOSYS, EOPNOTSUPP: no use in trying again, and going on without is no choice.
             reason = f"the file system of {self.path.parent} cannot lock files: {error.strerror}"
             raise CacheError(reason, "set SCRIPTLOCK_CACHE_DIR to a folder on a local disk") from error
+        return self._is_held
+
+    def touch(self) -> None:
+        """Note that the environment was used now, where that can be written."""
+        with suppress(OSError):
+            os.utime(self.descriptor if os.utime in os.supports_fd else self.path)
 
     def release(self) -> None:
         """Hold it no longer, nor let anybody who inherited it."""
-        if self._exclusive is not None:
-            if self._exclusive:
-                os.ftruncate(self.descriptor, 0)
+        if self._is_signed:
+            self._sign_off()
+        if self._is_held:
             unlock(self.descriptor)
-        self._exclusive = None
+        self._is_held = False
 
     def close(self) -> None:
         """Let go of it; those who inherited it keep it."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
-        self.descriptor, self._exclusive = -1, None
+        self.descriptor, self._is_held, self._is_signed = -1, False, False
+
+    def _sign(self) -> None:
+        self._is_signed = True
+        with suppress(OSError):  # the disk is full; nobody will know for whom they wait
+            os.ftruncate(self.descriptor, 0)
+            os.lseek(self.descriptor, 0, os.SEEK_SET)
+            os.write(self.descriptor, b"%d\n" % os.getpid())
+
+    def _sign_off(self) -> None:
+        self._is_signed = False
+        with suppress(OSError):
+            os.ftruncate(self.descriptor, 0)
 
     def holder(self) -> int | None:
         """Return the process that holds it exclusively, or None if there is none or it cannot be told."""
@@ -134,6 +164,17 @@ class Lease:
         text = os.read(self.descriptor, 20)
         # Left behind by one that was killed; what it had started may still hold the lease.
         return int(text) if text.strip().isdigit() and _is_alive(int(text)) else None
+
+
+def _open(path: Path) -> int:
+    careful = getattr(os, "O_NOFOLLOW", 0)
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | careful, 0o600)
+    except OSError as error:
+        if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
+            raise
+        # A cache that cannot be written to can still be used: sharing needs no right to write.
+        return os.open(path, os.O_RDONLY | careful)
 
 
 def _is_alive(pid: int) -> bool:

@@ -1,0 +1,35 @@
+"""Small files of ours that are whole or not there, whatever happens to the process or the machine."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+UNFINISHED = ".new"
+"""How the names of files end that are still being written, or were when somebody was killed."""
+
+
+def write_durably(path: Path, text: bytes) -> None:
+    """Give a file its text at once, and survive a crash of the machine with the old one or the new one.
+
+    :raises OSError: if that cannot be done; the old text is then still there.
+    """
+    written = path.with_name(f"{path.name}-{secrets.token_hex(4)}{UNFINISHED}")
+    try:
+        with written.open("xb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        written.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            written.unlink()
+        raise
+    if os.name != "nt":  # pragma: no branch - Windows opens no folders
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
