@@ -26,6 +26,7 @@ from scriptlock.cache.layout import Cache
 from scriptlock.cache.leases import Lease
 from scriptlock.errors import CacheError, EnvironmentBusy, InstallError, Offline, ToolError
 from scriptlock.install import Installer
+from scriptlock.install.pip import PipInstaller
 from scriptlock.interpreters import find_interpreter
 from scriptlock.model import Pin
 from support.installers import Doing, Unpacker, pin_of, seen_inside, unpack
@@ -133,14 +134,17 @@ def test_nothing_to_install_needs_no_installer(cache: Cache) -> None:
         assert (seen_inside(environment), installer.asked) == ([], [])
 
 
-def test_offline_nothing_is_built(cache: Cache) -> None:
-    installer = Unpacker(DEMO)
+def test_offline_what_the_installer_has_is_built(cache: Cache) -> None:
+    with open_environment(cache, HOST, [pin_of(DEMO)], Unpacker(DEMO), offline=True) as environment:
+        assert seen_inside(environment) == ["demo 1.0 True True"]
 
+
+def test_offline_what_would_have_to_be_fetched_is_named(cache: Cache) -> None:
     with pytest.raises(Offline) as caught:
-        open_environment(cache, HOST, [pin_of(DEMO)], installer, offline=True)
+        open_environment(cache, HOST, [pin_of(DEMO)], PipInstaller(), offline=True)
 
-    assert str(caught.value) == "offline, and the environment is not built yet"
-    assert (installer.asked, nothing_left(cache)) == ([], True)
+    assert str(caught.value) == "offline, and pip would have to fetch demo"
+    assert nothing_left(cache)
 
 
 def test_offline_what_is_built_serves(cache: Cache) -> None:

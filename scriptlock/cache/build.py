@@ -3,74 +3,75 @@
 from __future__ import annotations
 
 import csv
-import logging
 import os
-from collections.abc import Iterator, Sequence
-from importlib.metadata import Distribution, distributions
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from scriptlock.errors import InstallError, ToolError
-from scriptlock.install import Installer
+from scriptlock.cache.skeleton import make
+from scriptlock.errors import InstallError
+from scriptlock.install import EmptyEnvironment, Installer
+from scriptlock.interpreters import Interpreter
 from scriptlock.model import Pin
-from scriptlock.process import clean_environment
+
+METADATA = (".dist-info", ".egg-info")
 
 
 def build(
-    folder: Path, executable: Path, pins: Sequence[Pin], installer: Installer, *, lease: int, memory: Path
+    folder: Path,
+    interpreter: Interpreter,
+    pins: Sequence[Pin],
+    installer: Installer,
+    *,
+    lease: int,
+    memory: Path,
+    offline: bool = False,
 ) -> None:
     """Make a virtual environment that holds exactly the pins.
 
     :param folder: where; nothing may be there.
-    :param executable: a base interpreter.
     :param lease: a descriptor that whatever writes into the environment inherits.
-    :param memory: a folder in which virtualenv keeps what it knows of interpreters.
+    :param memory: a folder that keeps what virtualenv makes of an interpreter.
+    :param offline: raise instead of letting the installer fetch anything.
     :raises InstallError: if the pins could not be installed, or something else was.
+    :raises Offline: if something would have to be fetched.
     :raises ToolError: if virtualenv failed.
     """
-    python, sites = _make(folder, executable, memory)
+    skeleton = make(folder, interpreter, memory)
+    empty = EmptyEnvironment(
+        python=folder / skeleton.python,
+        interpreter=interpreter,
+        schemes={name: folder / path for name, path in skeleton.schemes.items()},
+        lease=lease,
+    )
     if pins:
-        installer.install(pins, python, lease)
-    verify(sites, pins)
+        installer.install(pins, empty, offline=offline)
+    verify({empty.schemes["purelib"], empty.schemes["platlib"]}, pins)
 
 
-def _make(folder: Path, executable: Path, memory: Path) -> tuple[Path, tuple[Path, ...]]:
-    from virtualenv import session_via_cli
-
-    # Without a handler, its warnings would end up on stderr.
-    logging.getLogger("virtualenv").addHandler(logging.NullHandler())
-    argv = [str(folder), "--python", str(executable), "--app-data", str(memory), "--activators", ""]
-    argv += ["--without-pip", "--no-download", "--no-periodic-update", "--no-vcs-ignore"]
-    environ = clean_environment(os.environ) | {"VIRTUALENV_CONFIG_FILE": os.devnull}
-    try:
-        with session_via_cli(argv, setup_logging=False, env=environ) as session:
-            session.run()
-    except (Exception, SystemExit) as error:  # it has no exception of its own, and argparse exits
-        raise ToolError(f"virtualenv cannot make an environment from {executable}: {error}") from error
-    creator = session.creator
-    return Path(creator.exe), tuple({Path(creator.purelib), Path(creator.platlib)})
-
-
-def verify(sites: Sequence[Path], pins: Sequence[Pin]) -> None:
+def verify(sites: Collection[Path], pins: Sequence[Pin]) -> None:
     """Return if the folders hold exactly the pins, each with all the files that it recorded.
 
     :param sites: the environment's folders of packages, read without its interpreter.
     :raises InstallError: naming the first difference.
     """
     found: dict[NormalizedName, Version] = {}
-    for distribution in distributions(path=[str(site) for site in sites]):
-        name = canonicalize_name(distribution.metadata["Name"])
-        if name in found:
-            raise InstallError(f"{name} was installed twice")
-        try:
-            found[name] = Version(distribution.version)
-        except InvalidVersion as error:
-            raise InstallError(f"{name} was installed with the version {distribution.version!r}") from error
-        for path in _recorded(distribution, name):
-            if not path.exists():
-                raise InstallError(f"{name} {distribution.version} was installed without {path.name}")
+    for site in sorted(sites):
+        there = frozenset(_files(site))
+        for folder in sorted(path for path in site.iterdir() if path.suffix in METADATA):
+            name, version = _identity(folder)
+            if name in found:
+                raise InstallError(f"{name} was installed twice")
+            try:
+                found[name] = Version(version)
+            except InvalidVersion as error:
+                raise InstallError(f"{name} was installed with the version {version!r}") from error
+            for path in _recorded(folder, f"{name} {version}"):
+                # Not found in one look are scripts and data, which lie outside.
+                if path not in there and not (site / path).exists():
+                    raise InstallError(f"{name} {version} was installed without {path.rpartition('/')[2]}")
     wanted = {pin.name: pin.version for pin in pins}
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):
@@ -78,11 +79,41 @@ def verify(sites: Sequence[Path], pins: Sequence[Pin]) -> None:
             raise InstallError(f"{name}: {asked} was to be installed, and {got} was")
 
 
-def _recorded(distribution: Distribution, name: str) -> Iterator[Path]:
-    """Yield the files that it says it consists of, in the format of PEP 376."""
-    # Not distribution.files: since Python 3.12 that leaves out those that are missing.
-    record = distribution.read_text("RECORD")
-    if not record or not distribution.read_text("INSTALLER"):
-        raise InstallError(f"{name} {distribution.version} was installed without a RECORD or INSTALLER")
-    for row in filter(None, csv.reader(record.splitlines())):
-        yield Path(str(distribution.locate_file(row[0])))
+def _files(site: Path) -> Iterator[str]:
+    """Yield all that is below a folder, as RECORD writes it: to look once is cheaper than for each file."""
+    pending = [("", str(site))]
+    while pending:
+        inside, folder = pending.pop()
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append((f"{inside}{entry.name}/", entry.path))
+                else:
+                    yield inside + entry.name
+
+
+def _identity(folder: Path) -> tuple[NormalizedName, str]:
+    """Return name and version as the metadata has them; importlib.metadata takes 20 ms to be imported."""
+    told: dict[str, str] = {}
+    try:
+        for line in (folder / "METADATA").read_text("utf-8", "replace").splitlines():
+            if not line:
+                break
+            field, _, value = line.partition(":")
+            told.setdefault(field.lower(), value.strip())
+        return canonicalize_name(told["name"]), told["version"]
+    except (OSError, KeyError) as error:
+        raise InstallError(f"{folder.name} was installed, which says neither name nor version") from error
+
+
+def _recorded(folder: Path, whose: str) -> Iterator[str]:
+    """Yield the files that a distribution says it consists of, in the format of PEP 376."""
+    try:
+        with (folder / "RECORD").open(encoding="utf-8", newline="") as record:
+            rows = [row[0] for row in csv.reader(record) if row]
+        by = (folder / "INSTALLER").read_bytes()
+    except OSError:
+        rows, by = [], b""
+    if not rows or not by:
+        raise InstallError(f"{whose} was installed without a RECORD or INSTALLER")
+    yield from rows

@@ -18,7 +18,7 @@ from scriptlock.cache.disposal import discard
 from scriptlock.cache.layout import Cache
 from scriptlock.cache.leases import Lease, patience
 from scriptlock.cache.records import write_durably
-from scriptlock.errors import CacheError, Offline, ToolError
+from scriptlock.errors import CacheError, ToolError
 from scriptlock.install import Installer
 from scriptlock.interpreters import Interpreter, is_unchanged
 from scriptlock.model import Pin
@@ -103,7 +103,7 @@ def open_environment(
     :param offline: raise instead of letting the installer fetch anything.
     :param notify: is told of waiting for somebody else's build.
     :raises EnvironmentBusy: if that takes too long.
-    :raises Offline: if it would have to be built.
+    :raises Offline: if it is not built, and something would have to be fetched.
     :raises InstallError, ToolError, CacheError: as they say.
     """
     cache.prepare()
@@ -120,14 +120,12 @@ def open_environment(
     try:
         lease.acquire(exclusive=False)
         while not ready():
-            if offline and pins:
-                raise Offline("the environment is not built yet")  # noqa: TRY301 - gives the lease back, as any other
             # Whoever builds it goes on to use it, for as long as a script runs: then we need not wait.
             if not lease.acquire(exclusive=True, unless=ready):
                 break
             # Somebody else may have built it in between.
             if not ready():
-                _build(cache, interpreter, pins, installer, lease=lease.descriptor)
+                _build(cache, interpreter, pins, installer, lease=lease.descriptor, offline=offline)
             # From the one lease to the other there is a gap, in which it may be pruned: look again.
             lease.acquire(exclusive=False)
         lease.touch()
@@ -170,7 +168,13 @@ def read_receipt(folder: Path) -> dict[str, Any]:
 
 
 def _build(
-    cache: Cache, interpreter: Interpreter, pins: Sequence[Pin], installer: Installer, *, lease: int
+    cache: Cache,
+    interpreter: Interpreter,
+    pins: Sequence[Pin],
+    installer: Installer,
+    *,
+    lease: int,
+    offline: bool,
 ) -> None:
     if not is_unchanged(interpreter.identity):
         raise ToolError(f"{interpreter.executable} was replaced meanwhile", "run the command again")
@@ -179,7 +183,7 @@ def _build(
     try:
         discard(cache, folder)  # what is left of a build that was killed, or of another interpreter
         folder.parent.mkdir(exist_ok=True)
-        build(folder, interpreter.executable, pins, installer, lease=lease, memory=cache.virtualenv)
+        build(folder, interpreter, pins, installer, lease=lease, memory=cache.virtualenv, offline=offline)
         receipt = {
             "format": FORMAT,
             "key": key,

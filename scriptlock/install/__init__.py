@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from scriptlock.interpreters import Interpreter
 from scriptlock.model import Pin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmptyEnvironment:
+    """A virtual environment that nothing was installed into yet."""
+
+    python: Path
+    """Its own interpreter."""
+    interpreter: Interpreter
+    """What it was made from."""
+    schemes: Mapping[str, Path]
+    """Its folders for the parts of a wheel (PEP 427): data, headers, platlib, purelib, scripts."""
+    lease: int
+    """A descriptor that every child process which writes into it must inherit, so that an orphaned
+    installer keeps the environment locked until it is gone."""
 
 
 class Installer(Protocol):
     """Puts exactly the given pins into a virtual environment that holds nothing yet."""
 
-    def install(self, pins: Sequence[Pin], python: Path, lease: int, /) -> None:
+    def install(self, pins: Sequence[Pin], environment: EmptyEnvironment, /, *, offline: bool) -> None:
         """Install; every file is checked against its pin's hashes before it is trusted.
 
         :param pins: those that apply to the environment, one for each name.
-        :param python: the environment's own interpreter.
-        :param lease: a descriptor that every child process must inherit, so that an orphaned
-            installer keeps the environment locked until it is gone.
+        :param offline: raise instead of fetching anything.
         :raises InstallError: with the reason and what to do.
+        :raises Offline: naming what would have to be fetched.
         """
         ...

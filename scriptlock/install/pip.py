@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 from packaging.utils import NormalizedName
 
 from scriptlock import pip_configuration, process
-from scriptlock.errors import InstallError, ToolError
+from scriptlock.errors import InstallError, Offline, ToolError
+from scriptlock.install import EmptyEnvironment
 from scriptlock.model import Pin
 from scriptlock.pip_configuration import as_variables, redact
 
@@ -80,8 +81,10 @@ class PipInstaller:
     ) -> None:
         self.http_cache, self.index_url, self.allow_sdist = http_cache, index_url, frozenset(allow_sdist)
 
-    def install(self, pins: Sequence[Pin], python: Path, lease: int, /) -> None:
+    def install(self, pins: Sequence[Pin], environment: EmptyEnvironment, /, *, offline: bool) -> None:
         """Install exactly the pins, as :class:`scriptlock.install.Installer` has it."""
+        if offline:
+            raise Offline(f"pip would have to fetch {', '.join(pin.name for pin in pins)}")
         lines = "".join(f"{self._requirement(pin)}\n" for pin in pins)
         options = _index_options()
         if self.index_url is not None:
@@ -91,11 +94,20 @@ class PipInstaller:
             requirements.write_text(lines, "utf-8")
             cache = ["--no-cache-dir"] if self.http_cache is None else ["--cache-dir", str(self.http_cache)]
             # Not `pip --python`: that starts a second process, which would not inherit the lease.
-            argv = [str(python), "-I", _runner(), "install", *OPTIONS, *cache, "-r", str(requirements)]
+            argv = [
+                str(environment.python),
+                "-I",
+                _runner(),
+                "install",
+                *OPTIONS,
+                *cache,
+                "-r",
+                str(requirements),
+            ]
             # Not :all:, which no later option could take back for one name alone.
             argv += [f"--only-binary={pin.name}" for pin in pins if pin.name not in self.allow_sdist]
             # Variables, not arguments: everybody can read those in the list of processes.
-            done = process.run(argv, environ=as_variables(options), inherit=[lease])
+            done = process.run(argv, environ=as_variables(options), inherit=[environment.lease])
         if done.returncode:
             raise _explain(done)
 

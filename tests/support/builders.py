@@ -15,11 +15,11 @@ from pathlib import Path
 
 from scriptlock.cache.environments import environment_key, open_environment
 from scriptlock.cache.layout import Cache
-from scriptlock.install import Installer
+from scriptlock.install import EmptyEnvironment, Installer
 from scriptlock.install.pip import PipInstaller
 from scriptlock.interpreters import find_interpreter
 from scriptlock.model import Pin
-from support.installers import Unpacker, pin_of, site_packages
+from support.installers import Unpacker, pin_of
 from support.wheels import wheel
 
 DEMO = wheel("demo", "1.0")
@@ -90,18 +90,18 @@ class _Logged(Unpacker):
         super().__init__(DEMO)
         self.log = log
 
-    def install(self, pins: Sequence[Pin], python: Path, lease: int, /) -> None:
+    def install(self, pins: Sequence[Pin], environment: EmptyEnvironment, /, *, offline: bool) -> None:
         with self.log.open("a", encoding="ascii") as file:
             file.write(f"{os.getpid()}\n")
-        super().install(pins, python, lease)
+        super().install(pins, environment, offline=offline)
 
 
 class _Straying:
     """Unpacks nothing itself; the child that it starts is not to be trusted."""
 
-    def install(self, pins: Sequence[Pin], python: Path, lease: int, /) -> None:
-        argv = [sys.executable, "-c", STRAYS, str(site_packages(python))]
-        subprocess.run(argv, pass_fds=[lease], check=True)
+    def install(self, pins: Sequence[Pin], environment: EmptyEnvironment, /, *, offline: bool) -> None:
+        argv = [sys.executable, "-c", STRAYS, str(environment.schemes["purelib"])]
+        subprocess.run(argv, pass_fds=[environment.lease], check=True)
 
 
 def say(line: str) -> None:

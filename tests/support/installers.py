@@ -11,6 +11,7 @@ from pathlib import Path
 
 from scriptlock.cache.environments import Environment
 from scriptlock.errors import InstallError
+from scriptlock.install import EmptyEnvironment
 from scriptlock.model import Pin
 from support.wheels import Distribution
 
@@ -21,12 +22,6 @@ def pin_of(file: Distribution, *others: Distribution) -> Pin:
     return Pin(name=file.name, version=file.version, hashes=tuple(hashes))
 
 
-def site_packages(python: Path) -> Path:
-    """Return an environment's folder of packages."""
-    (folder,) = python.parent.parent.glob("lib/python*/site-packages")
-    return folder
-
-
 class Unpacker:
     """Installs the wheels it was given, and remembers for which environments it was asked."""
 
@@ -34,15 +29,15 @@ class Unpacker:
         self.wheels = {(wheel.name, wheel.version): wheel for wheel in wheels}
         self.asked: list[Path] = []
 
-    def install(self, pins: Sequence[Pin], python: Path, lease: int, /) -> None:
-        self.asked.append(python)
+    def install(self, pins: Sequence[Pin], environment: EmptyEnvironment, /, *, offline: bool) -> None:
+        self.asked.append(environment.python)
         for pin in pins:
             wheel = self.wheels.get((pin.name, pin.version))
             if wheel is None:
                 raise InstallError(f"there is no wheel of {pin.name} {pin.version}")
             if wheel.hash not in pin.hashes:
                 raise InstallError(f"{wheel.filename} is not what was locked")
-            unpack(wheel, site_packages(python))
+            unpack(wheel, environment.schemes["purelib"])
 
 
 def unpack(wheel: Distribution, site: Path) -> None:
@@ -62,8 +57,8 @@ class Doing:
     def __init__(self, act: Callable[[Path, int], None]) -> None:
         self.act = act
 
-    def install(self, pins: Sequence[Pin], python: Path, lease: int, /) -> None:
-        self.act(site_packages(python), lease)
+    def install(self, pins: Sequence[Pin], environment: EmptyEnvironment, /, *, offline: bool) -> None:
+        self.act(environment.schemes["purelib"], environment.lease)
 
 
 def seen_inside(environment: Environment) -> list[str]:
