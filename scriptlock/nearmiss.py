@@ -20,53 +20,59 @@ _CLOSING_LIKE = re.compile(r"\s*#\s*///(?!\s*script\s*$).*", re.IGNORECASE)
 
 
 def find_near_misses(framed: bytes, codec: str) -> Iterator[Notice]:
-    """Yield what looks like a header in a text that has none, with what is wrong; ten at most.
+    """Yield what looks like a header in a text that has none, with what is wrong; about ten at most.
 
     :param framed: as :func:`~scriptlock.source.frame` gives it.
     """
-    place, found = 0, 0
+    place = counted = line = found = 0
     for _ in range(_MOST_PLACES):
         place = framed.find(b"///", place)
         if place < 0 or found >= _MOST_NOTICES:
             return
         start = framed.rfind(b"\n", max(0, place - _LONGEST_LINE), place)
-        notices = list(_judge(framed, start, codec)) if start >= 0 else []
-        yield from notices
-        found += len(notices)
-        is_opening = framed.startswith(OPENING, max(start, 0))
-        place = find_run_end(framed, start) if is_opening else framed.find(b"\n", place)
+        if start < 0:
+            place = framed.find(b"\n", place)
+            continue
+        line += framed.count(b"\n", counted, start + 1)
+        counted = start + 1
+        if framed.startswith(OPENING, start):
+            place = find_run_end(framed, start)
+            notices = _why_no_header(framed, slice(start, place), line, codec)
+        else:
+            place = framed.find(b"\n", place)
+            notices = _why_no_opening(framed, start, line, codec)
+        for notice in notices:
+            found += 1
+            yield notice
 
 
 def find_unclosed(framed: bytes, header: slice, codec: str) -> Iterator[Notice]:
-    """Yield the other lines that open a ``script`` block, and what is wrong with each; ten at most."""
-    place = 0
+    """Yield what is wrong with the other lines that open a ``script`` block, ten such lines at most."""
+    place = counted = line = 0
     for _ in range(_MOST_NOTICES):
         place = framed.find(OPENING, place)
         if place < 0:
             return
+        line += framed.count(b"\n", counted, place + 1)
+        counted = place + 1
+        run = slice(place, find_run_end(framed, place))
         if not header.start <= place < header.stop:
-            yield from _judge(framed, place, codec)
-        place = find_run_end(framed, place)
+            yield from _why_no_header(framed, run, line, codec)
+        place = run.stop
 
 
-def _judge(framed: bytes, start: int, codec: str) -> Iterator[Notice]:
-    line = framed.count(b"\n", 0, start + 1)
-    if framed.startswith(OPENING, start):
-        yield from _why_unclosed(framed, start, line, codec)
-        return
+def _why_no_opening(framed: bytes, start: int, line: int, codec: str) -> Iterator[Notice]:
     end = framed.find(b"\n", start + 1, start + _LONGEST_LINE)
     if end >= 0 and (near := _OPENING_LIKE.fullmatch(_show(framed[start + 1 : end], codec))):
-        reason = _why_not_opening(*near.groups())
-        yield Notice(
-            line=line, message=f"this line does not open a header, for it {reason}; write `# /// script`"
-        )
+        message = f"this line opens no header: it {_oddity(*near.groups())}; write `# /// script`"
+        yield Notice(line=line, message=message)
 
 
 def _show(line: bytes, codec: str) -> str:
     return line.decode(codec, "replace")
 
 
-def _why_not_opening(indent: str, gap: str, second_gap: str, word: str, rest: str) -> str:
+def _oddity(indent: str, gap: str, second_gap: str, word: str, rest: str) -> str:
     if indent:
         return f"is indented ({_name(indent)})"
     if gap != " ":
@@ -89,49 +95,52 @@ def _name(text: str) -> str:
     return "a tab" if odd == "\t" else f"U+{ord(odd):04X} {unicodedata.name(odd, '')}".rstrip()
 
 
-def _why_unclosed(framed: bytes, start: int, line: int, codec: str) -> Iterator[Notice]:
-    if outer := _outer_block(framed, start):
-        reason = f"it stands inside the `{outer}` block above"
-        yield Notice(
-            line=line, message=f"this line opens no header, for {reason}; put an empty line before it"
-        )
+def _why_no_header(framed: bytes, run: slice, line: int, codec: str) -> Iterator[Notice]:
+    """Yield why the comment lines of the run are no header, though its first line opens one."""
+    start = run.start
+    if outer := _outer_block(framed, run):
+        message = f"this line opens no header: it stands inside the `{outer}` block above"
+        yield Notice(line=line, message=f"{message}; put an empty line before it")
         return
     if framed.startswith(CLOSING, start + len(OPENING) - 1):
-        yield Notice(
-            line=line, message="this header is empty, which is no header; write `#` between its lines"
-        )
+        message = "this header is ignored: it has no lines; write `#` before its `# ///`"
+        yield Notice(line=line, message=message)
         return
-    yield Notice(line=line, message="this header is ignored, for no `# ///` line closes it")
+    yield Notice(line=line, message="this header is ignored: no `# ///` line closes it")
     window = framed[start + len(OPENING) : start + _WINDOW].split(b"\n")[:-1]
     for number, raw in enumerate(window, line + 1):
-        text = _show(raw[:_LONGEST_LINE], codec)
-        if _CLOSING_LIKE.fullmatch(text):
-            yield Notice(
-                line=number, message="this line does not close the header; write `# ///` and nothing else"
-            )
-            return
-        if raw != b"#" and not raw.startswith(b"# "):
-            if raw.startswith(b"#"):
-                reason = f"has {_name(text[1:2])} after `#`"
-                yield Notice(
-                    line=number, message=f"the header ends before this line, for it {reason}; write `# `"
-                )
-            elif window[number - line :] and any(
-                later.startswith(b"# ///") for later in window[number - line :]
-            ):
-                yield Notice(
-                    line=number, message="the header ends before this line, for it does not begin with `#`"
-                )
+        below = window[number - line :]
+        reason = _why_no_closing(raw, _show(raw[:_LONGEST_LINE], codec), below)
+        if reason:
+            yield Notice(line=number, message=reason)
+        if reason or not _is_comment(raw):
             return
 
 
-def _outer_block(framed: bytes, start: int) -> str | None:
-    """Return the type of the block that swallows the opening line at ``start``, if one does."""
-    if framed.rfind(CLOSING, start, find_run_end(framed, start) + 1) < 0:
+def _why_no_closing(raw: bytes, text: str, below: list[bytes]) -> str | None:
+    """Return what is wrong with a line that might close a header, or cut it off; None if nothing is."""
+    if _CLOSING_LIKE.fullmatch(text):
+        return "this line does not close the header; write `# ///` and nothing else"
+    if _is_comment(raw):
+        return None
+    if raw.startswith(b"#"):
+        return f"the header ends above this line: it has {_name(text[1:2])} after `#`; write `# `"
+    if any(line.startswith(b"# ///") for line in below):
+        return "the header ends above this line: it does not begin with `#`"
+    return None
+
+
+def _is_comment(raw: bytes) -> bool:
+    return raw == b"#" or raw.startswith(b"# ")
+
+
+def _outer_block(framed: bytes, run: slice) -> str | None:
+    """Return the type of the block that swallows the run, if one does."""
+    if framed.rfind(CLOSING, run.start, run.stop + 1) < 0:
         return None
     outer = None
-    for raw in reversed(framed[max(0, start - _WINDOW) : start].split(b"\n")[1:]):
-        if raw != b"#" and not raw.startswith(b"# "):
+    for raw in reversed(framed[max(0, run.start - _WINDOW) : run.start].split(b"\n")[1:]):
+        if not _is_comment(raw):
             break
         if opening := re.fullmatch(rb"# /// ([a-zA-Z0-9-]+)", raw):
             outer = opening[1].decode("ascii")

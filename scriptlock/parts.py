@@ -9,6 +9,7 @@ from itertools import islice
 
 from scriptlock.errors import InvalidScript
 from scriptlock.header import LONGEST
+from scriptlock.model import Notice
 from scriptlock.source import BOM, find_footer, find_headers, line_at, uncomment
 
 
@@ -79,8 +80,23 @@ def _line(framed: bytes, block: slice) -> int:
     return framed.count(b"\n", 0, block.start + 1)
 
 
-# Bidirectional controls can make a text look like another one (Trojan Source).
-_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Control characters (but tab), line separators, and bidirectional controls, which can make a text look
+# like another one (Trojan Source).
+_AMBIGUOUS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+
+
+def find_ambiguous(block: Block) -> Notice | None:
+    """Return what in a header tools or people read differently, and where, or None."""
+    odd = _AMBIGUOUS.search(block.toml)
+    if odd is None:
+        return None
+    name = unicodedata.name(odd[0], "a control character")
+    return Notice(
+        line=block.line + 1 + block.toml.count("\n", 0, odd.start()),
+        message=f"the header holds U+{ord(odd[0]):04X} ({name}), which tools or people read differently",
+    )
 
 
 def refuse_ambiguous(block: Block, comments: frozenset[int]) -> None:
@@ -90,19 +106,10 @@ def refuse_ambiguous(block: Block, comments: frozenset[int]) -> None:
     """
     if block.line not in comments:
         reason = "the header stands inside a string, where tools disagree on whether it counts"
-        raise InvalidScript(
-            reason, block.line, "break up its `# /// script` line if it is not meant as a header"
-        )
-    if odd := next(filter(_is_ambiguous, block.toml), None):
-        name = unicodedata.name(odd, "a control character")
-        reason = f"the header holds U+{ord(odd):04X} ({name}), which tools or people read differently"
-        line = block.line + 1 + block.toml.count("\n", 0, block.toml.index(odd))
-        raise InvalidScript(reason, line, "take it out, or write it as \\uXXXX")
-
-
-def _is_ambiguous(character: str) -> bool:
-    is_control = unicodedata.category(character) in {"Cc", "Zl", "Zp"} and character not in "\t\n"
-    return is_control or character in _DIRECTIONS
+        hint = "break up its `# /// script` line if it is not meant as a header"
+        raise InvalidScript(reason, block.line, hint)
+    if odd := find_ambiguous(block):
+        raise InvalidScript(odd.message, odd.line, "take it out, or write it as \\uXXXX")
 
 
 def refuse_conflict(text: bytes) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import overload
 
 from scriptlock.errors import InvalidFooter, InvalidScript
@@ -12,7 +12,15 @@ from scriptlock.footer import is_foreign, read_footer, require_replaceable, writ
 from scriptlock.header import Header, read_header, read_metadata
 from scriptlock.model import Lock, Notice
 from scriptlock.nearmiss import find_near_misses, find_unclosed
-from scriptlock.parts import Block, Parts, find_block, refuse_ambiguous, refuse_conflict, split
+from scriptlock.parts import (
+    Block,
+    Parts,
+    find_ambiguous,
+    find_block,
+    refuse_ambiguous,
+    refuse_conflict,
+    split,
+)
 from scriptlock.source import BOM, decode, find_encoding, frame, line_at, refuse_binary
 from scriptlock.syntax import find_comment_lines
 
@@ -27,6 +35,8 @@ class Script:
     """What its footer holds, or None."""
     warnings: tuple[Notice, ...] = ()
     """What looks wrong but is no error, by line."""
+    text: bytes | str = field(default=b"", repr=False, compare=False)
+    """What was parsed."""
 
 
 def parse(text: bytes | str) -> Script:
@@ -36,7 +46,8 @@ def parse(text: bytes | str) -> Script:
     :raises InvalidFooter: if it has a footer that cannot be trusted.
     """
     raw, codec = _encode(text)
-    decode(raw, codec)
+    if not raw.isascii():  # what is, is so in every codec let through
+        decode(raw, codec)
     framed = frame(raw)
     block = find_block(framed, codec)
     header = read_header(block.toml, block.line) if block else None
@@ -46,7 +57,8 @@ def parse(text: bytes | str) -> Script:
     has_lock = bool(parts.footer) and not is_foreign(parts.footer)
     lock = read_footer(parts.footer, parts.line) if has_lock else None
     found = [*_header_warnings(framed, block, header, codec), *_other_warnings(raw, parts)]
-    return Script(header=header, lock=lock, warnings=tuple(sorted(found, key=lambda notice: notice.line)))
+    warnings = tuple(sorted(found, key=lambda notice: notice.line))
+    return Script(header=header, lock=lock, warnings=warnings, text=text)
 
 
 def _encode(text: bytes | str) -> tuple[bytes, str]:
@@ -83,6 +95,8 @@ def _header_warnings(
         yield from find_near_misses(framed, codec)
         return
     yield from find_unclosed(framed, block.place, codec)
+    if ambiguous := find_ambiguous(block):
+        yield ambiguous
     try:
         _ = header.settings
     except InvalidScript as error:
@@ -123,21 +137,33 @@ def embed(text: bytes | str, lock: Lock | None) -> bytes | str:
         are not its own.
     """
     raw, codec = _encode(text)
+    parts = _examine(raw, codec)
+    written = _without_footer(raw, parts, codec) if lock is None else _with_footer(parts, lock)
+    return written if isinstance(text, bytes) else written.decode()
+
+
+def require_embeddable(script: Script) -> None:
+    """Return if a lock can be embedded in the script; raise what :func:`embed` would otherwise."""
+    _examine(*_encode(script.text))
+
+
+def _examine(raw: bytes, codec: str) -> Parts:
+    """Return the parts of a text that a footer is safe in.
+
+    :raises InvalidScript, InvalidFooter: as :func:`embed` does.
+    """
     refuse_binary(raw)
-    decode(raw, codec)
+    whole = decode(raw, codec)
     parts = split(raw)
     require_replaceable(parts.footer, parts.line)
     refuse_conflict(raw)
-    framed = frame(raw)
-    block = find_block(framed, codec)
     comments = find_comment_lines(decode(parts.body, codec))
     if parts.suffix.strip():
-        comments = find_comment_lines(decode(raw, codec))
-    if block:
+        comments = find_comment_lines(whole)
+    if block := find_block(frame(raw), codec):
         refuse_ambiguous(block, comments)
         read_metadata(block.toml, block.line)
-    written = _without_footer(raw, parts, codec) if lock is None else _with_footer(parts, lock)
-    return written if isinstance(text, bytes) else written.decode()
+    return parts
 
 
 def _without_footer(raw: bytes, parts: Parts, codec: str) -> bytes:

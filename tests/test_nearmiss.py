@@ -33,12 +33,12 @@ def notices(text: str) -> list[tuple[int, str]]:
     ],
 )
 def test_an_opening_line_that_is_almost_one_is_named(opening: str, reason: str) -> None:
-    expected = f"this line does not open a header, for it {reason}; write `# /// script`"
+    expected = f"this line opens no header: it {reason}; write `# /// script`"
 
     assert notices(f"x = 1\n{opening}\n{CLOSED}") == [(2, expected)]
 
 
-IGNORED = (1, "this header is ignored, for no `# ///` line closes it")
+IGNORED = (1, "this header is ignored: no `# ///` line closes it")
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ def test_a_closing_line_that_is_almost_one_is_named(closing: str) -> None:
     ],
 )
 def test_a_comment_that_cuts_the_header_off_is_named(line: str, reason: str) -> None:
-    expected = (3, f"the header ends before this line, for it {reason}; write `# `")
+    expected = (3, f"the header ends above this line: it {reason}; write `# `")
 
     assert notices(f"# /// script\n# a = 1\n{line}\n# ///\n") == [IGNORED, expected]
 
 
 @pytest.mark.parametrize("line", ["", "x = 1"])
 def test_a_line_that_cuts_the_header_off_is_named_if_a_closing_line_follows(line: str) -> None:
-    expected = (3, "the header ends before this line, for it does not begin with `#`")
+    expected = (3, "the header ends above this line: it does not begin with `#`")
 
     assert notices(f"# /// script\n# a = [\n{line}\n# ]\n# ///\n") == [IGNORED, expected]
     assert notices(f"# /// script\n# a = [\n{line}\n# ]\n") == [IGNORED]
@@ -74,7 +74,7 @@ def test_a_line_that_cuts_the_header_off_is_named_if_a_closing_line_follows(line
 
 def test_a_header_inside_another_block_is_named() -> None:
     expected = (
-        "this line opens no header, for it stands inside the `other` block above; put an empty line before it"
+        "this line opens no header: it stands inside the `other` block above; put an empty line before it"
     )
 
     assert notices("# /// other\n# text\n# /// script\n# a = 1\n# ///\n") == [(3, expected)]
@@ -85,7 +85,7 @@ def test_a_header_after_a_block_that_nothing_closes_is_not_said_to_be_inside() -
 
 
 def test_an_empty_header_is_named() -> None:
-    expected = (1, "this header is empty, which is no header; write `#` between its lines")
+    expected = (1, "this header is ignored: it has no lines; write `#` before its `# ///`")
 
     assert notices("# /// script\n# ///\n") == [expected]
 

@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 
 from scriptlock.errors import InvalidFooter, InvalidScript
 from scriptlock.model import Notice
-from scriptlock.script import Script, body_end, embed, parse
+from scriptlock.script import Script, body_end, embed, parse, require_embeddable
 from support.texts import BEGIN, END, HEADER, LOCK
 
 BODY = f"{HEADER}import six\n"
@@ -184,10 +184,15 @@ def test_text_that_no_encoding_can_hold_is_refused() -> None:
 def test_a_header_that_people_or_tools_read_differently_is_read_but_not_locked(character: str) -> None:
     text = f"\n# /// script\n# dependencies = []\n# note = '{character}'\n# ///\n"
 
-    assert parse(text).header is not None
+    script = parse(text)
+
+    assert script.header is not None
+    assert [(notice.line, f"U+{ord(character):04X}" in notice.message) for notice in script.warnings] == [
+        (4, True)
+    ]
     with pytest.raises(InvalidScript) as caught:
         embed(text, LOCK)
-    assert (caught.value.line, f"U+{ord(character):04X}" in str(caught.value)) == (4, True)
+    assert (caught.value.line, str(caught.value)) == (4, script.warnings[0].message)
 
 
 def test_letters_of_every_language_are_welcome_in_a_header() -> None:
@@ -218,3 +223,14 @@ def test_the_body_ends_where_the_footer_begins() -> None:
     assert body_end(LOCKED.encode()) == len(BODY)
     assert body_end(LOCKED.encode() + b"\n\n") == len(BODY)
     assert body_end(LOCKED.encode() + b"# more\n") is None
+
+
+@pytest.mark.parametrize("text", [f"x = '''\n{HEADER}'''\n", "x = (\n", "x = 1\n\0"])
+def test_whether_a_script_can_be_locked_is_known_before_anybody_is_asked(text: str) -> None:
+    require_embeddable(parse(LOCKED))
+
+    with pytest.raises(InvalidScript) as caught:
+        require_embeddable(parse(text))
+    with pytest.raises(InvalidScript) as later:
+        embed(text, LOCK)
+    assert caught.value.args == later.value.args
