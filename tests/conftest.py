@@ -98,15 +98,3 @@ def cli(tmp_path: Path) -> Cli:
         return run_cli(*args, cwd=cwd or tmp_path, env=env, stdin=stdin, under=under)
 
     return cli
-
-
-@pytest.fixture(scope="session")
-def locked_texts() -> dict[str, str]:
-    """Scripts that some test has locked, by name; the same index gives the same lock, so once is enough."""
-    return {}
-
-
-@pytest.fixture(scope="session")
-def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache for tests that are about scripts, not about how their environments are built."""
-    return tmp_path_factory.mktemp("shared") / "scriptlock"

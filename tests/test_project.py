@@ -43,3 +43,8 @@ def test_the_changelog_knows_the_version_or_has_something_unreleased() -> None:
     titles = re.findall(r"(?m)^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
 
     assert titles[0] == "Unreleased" or titles[0] == scriptlock.__version__
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
+def test_each_example_carries_a_lock_that_answers_its_header(example: Path) -> None:
+    scriptlock.check(scriptlock.parse(example.read_bytes()))

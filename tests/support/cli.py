@@ -12,6 +12,8 @@ from typing import Protocol
 
 SECONDS = 120
 """How long a command may take before the test fails."""
+NOT_STARTED = 125
+"""The status of ``run`` when it could not start the script."""
 
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1  # from linux/prctl.h and linux/capability.h
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from textwrap import dedent
 
 SHOW = """
@@ -11,6 +12,8 @@ for found in sorted(importlib.metadata.distributions(), key=lambda found: found.
     print(found.name, found.version)
 """
 """A body that prints the distributions it sees, by name."""
+RICH_SHOWN = "idna 3.19\nrich 15.0.0\n"
+"""What that prints where rich 15.0.0 was installed, which wants idna."""
 
 
 def script(
@@ -35,3 +38,10 @@ def script(
         lines += ["#", "# [tool.scriptlock]", *(f"# {setting}" for setting in settings)]
     lines.append("# ///")
     return "".join(line + "\n" for line in lines) + dedent(body)
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replace a piece of a script once, as its author would."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))

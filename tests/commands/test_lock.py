@@ -10,43 +10,16 @@ import pytest
 
 from support.cli import Cli, Done, powerless
 from support.index import Index, nothing_listens
-from support.scripts import script
+from support.scripts import edit, script
 from support.wheels import sdist, wheel
 
 FOOTER = "\n\n# >>> scriptlock >>>\n"
-
-
-@pytest.fixture
-def report(index: Index, tmp_path: Path) -> Path:
-    """A script that wants rich, which wants idna; there is one version of each."""
-    index.add(wheel("rich", "15.0.0", requires=["idna>=3"]), wheel("idna", "3.19"))
-    path = tmp_path / "report.py"
-    path.write_text(script("rich"))
-    return path
-
-
-@pytest.fixture
-def locked(report: Path, index: Index, cli: Cli, locked_texts: dict[str, str]) -> Path:
-    """The same script with its lock, made when there was nothing newer."""
-    if "report" not in locked_texts:
-        assert cli("lock", report).code == 0
-        locked_texts["report"] = report.read_text()
-        index.reset()
-    report.write_text(locked_texts["report"])
-    return report
 
 
 def pins(path: Path) -> dict[str, str]:
     """Return the versions that a script's footer pins, as a reader of the text would find them."""
     _, footer = path.read_text().split(FOOTER)
     return dict(re.findall(r'(?m)^# \| ([a-z-]+) = "(\d[^"]*)"$', footer))
-
-
-def replace(path: Path, old: str, new: str) -> None:
-    """Edit a script as its author would."""
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
 
 
 def test_lock_prints_the_new_pins_and_writes_them_below_the_script(report: Path, cli: Cli) -> None:
@@ -85,14 +58,14 @@ def test_locking_again_prints_nothing_asks_nobody_and_opens_nothing(
 
 
 def test_a_header_that_is_only_written_differently_is_not_stale(locked: Path, index: Index, cli: Cli) -> None:
-    replace(locked, '#   "rich",\n', "#   'Rich', # draws\n")
+    edit(locked, '#   "rich",\n', "#   'Rich', # draws\n")
 
     assert (cli("lock", locked), index.requests) == (Done(code=0, out="", err=""), [])
 
 
 def test_a_stale_lock_changes_as_little_as_possible(locked: Path, index: Index, cli: Cli) -> None:
     index.add(wheel("idna", "3.20"), wheel("rich", "15.1.0", requires=["idna"]), wheel("click", "9.0"))
-    replace(locked, '"rich"', '"rich", "click"')
+    edit(locked, '"rich"', '"rich", "click"')
 
     done = cli("lock", locked)
 
@@ -104,7 +77,7 @@ def test_a_pin_that_no_longer_fits_moves_and_one_nobody_wants_goes(
     locked: Path, index: Index, cli: Cli
 ) -> None:
     index.add(wheel("rich", "15.1.0"), wheel("click", "9.0"))
-    replace(locked, '"rich"', '"rich>15.0", "click"')
+    edit(locked, '"rich"', '"rich>15.0", "click"')
 
     done = cli("lock", locked)
 
@@ -149,7 +122,7 @@ def test_check_of_a_fresh_lock_exits_0_without_asking_anybody(locked: Path, inde
 
 
 def test_check_of_a_stale_lock_exits_1_says_why_and_writes_nothing(locked: Path, cli: Cli) -> None:
-    replace(locked, '"rich"', '"idna"')
+    edit(locked, '"rich"', '"idna"')
     before = locked.read_bytes()
 
     done = cli("lock", "--check", locked)

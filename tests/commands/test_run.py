@@ -9,14 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from support.cli import SECONDS, Cli, Done, command, powerless
+from support.cli import NOT_STARTED, SECONDS, Cli, Done, command, powerless
 from support.index import Index
-from support.scripts import SHOW, script
+from support.scripts import RICH_SHOWN, SHOW, edit, script
 from support.wheels import wheel
 
-NOT_STARTED = 125
-SEEN = "idna 3.19\nrich 15.0.0\n"
-"""What the script of these tests prints of its environment."""
 ECHO = """
 import os, sys
 print(sys.argv, flush=True)
@@ -41,47 +38,6 @@ while True:
 """
 
 
-@pytest.fixture
-def packages(index: Index) -> Index:
-    """An index with one version each of rich and of idna, which rich wants."""
-    index.add(wheel("rich", "15.0.0", requires=["idna>=3"]), wheel("idna", "3.19"))
-    return index
-
-
-@pytest.fixture
-def bare(packages: Index, tmp_path: Path) -> Path:
-    """A script without a lock."""
-    path = tmp_path / "report.py"
-    path.write_text(script("rich"))
-    return path
-
-
-@pytest.fixture
-def locked(bare: Path, packages: Index, cli: Cli, locked_texts: dict[str, str]) -> Path:
-    """The same with its lock."""
-    if "report" not in locked_texts:
-        assert cli("lock", bare).code == 0
-        locked_texts["report"] = bare.read_text()
-        packages.reset()
-    bare.write_text(locked_texts["report"])
-    return bare
-
-
-@pytest.fixture
-def ready(locked: Path, cli: Cli, shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The same with its environment built."""
-    monkeypatch.setenv("SCRIPTLOCK_CACHE_DIR", str(shared_cache))
-    assert cli("sync", locked).code == 0
-    return locked
-
-
-def replace(path: Path, old: str, new: str) -> None:
-    """Edit a script as its author would."""
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
-
-
 def with_body(path: Path, body: str) -> None:
     """Put other code between the header and the footer, or the end."""
     head, rest = path.read_text().split("# ///\n", 1)
@@ -95,7 +51,7 @@ def test_a_locked_script_runs_with_exactly_its_pins(locked: Path, packages: Inde
 
     done = cli("run", locked)
 
-    assert (done.code, done.out) == (0, SEEN)
+    assert (done.code, done.out) == (0, RICH_SHOWN)
     assert locked.read_bytes() == before
     assert not [path for path in packages.requests if "3.20" in path or "15.1.0" in path]
 
@@ -106,7 +62,7 @@ def test_the_second_run_asks_the_network_for_nothing(locked: Path, packages: Ind
 
     done = cli("run", locked)
 
-    assert (done, packages.requests) == (Done(code=0, out=SEEN, err=""), [])
+    assert (done, packages.requests) == (Done(code=0, out=RICH_SHOWN, err=""), [])
 
 
 def test_copies_and_links_share_the_environment(
@@ -118,26 +74,26 @@ def test_copies_and_links_share_the_environment(
     shutil.copy(locked, copy)
     link.symlink_to(locked)
 
-    assert cli("run", copy) == cli("run", link) == Done(code=0, out=SEEN, err="")
+    assert cli("run", copy) == cli("run", link) == Done(code=0, out=RICH_SHOWN, err="")
 
 
 def test_a_stale_lock_is_refreshed_with_the_least_change_and_said_so(
     locked: Path, packages: Index, cli: Cli
 ) -> None:
     packages.add(wheel("idna", "3.20"), wheel("rich", "15.1.0"), wheel("click", "9.0"))
-    replace(locked, '"rich"', '"rich", "click"')
+    edit(locked, '"rich"', '"rich", "click"')
 
     done = cli("run", locked)
 
-    assert (done.code, done.out) == (0, f"click 9.0\n{SEEN}")
+    assert (done.code, done.out) == (0, f"click 9.0\n{RICH_SHOWN}")
     assert done.err.startswith(f"scriptlock: {locked}: ")
     assert '# | click = "9.0"\n' in locked.read_text()
     assert cli("check", locked).code == 0
-    assert cli("run", locked) == Done(code=0, out=f"click 9.0\n{SEEN}", err="")
+    assert cli("run", locked) == Done(code=0, out=f"click 9.0\n{RICH_SHOWN}", err="")
 
 
 def test_locked_refuses_a_stale_lock_before_anything_starts(locked: Path, packages: Index, cli: Cli) -> None:
-    replace(locked, '"rich"', '"idna"')
+    edit(locked, '"rich"', '"idna"')
     before = locked.read_bytes()
 
     option = cli("run", "--locked", locked)
@@ -149,8 +105,8 @@ def test_locked_refuses_a_stale_lock_before_anything_starts(locked: Path, packag
     assert (locked.read_bytes(), packages.requests) == (before, [])
 
 
-def test_locked_refuses_a_script_without_a_lock(bare: Path, packages: Index, cli: Cli) -> None:
-    done = cli("run", "--locked", bare)
+def test_locked_refuses_a_script_without_a_lock(report: Path, packages: Index, cli: Cli) -> None:
+    done = cli("run", "--locked", report)
 
     assert (done.code, done.out, packages.requests) == (NOT_STARTED, "", [])
     assert "carries no lock" in done.err
@@ -159,21 +115,21 @@ def test_locked_refuses_a_script_without_a_lock(bare: Path, packages: Index, cli
 def test_locked_accepts_a_fresh_lock(locked: Path, cli: Cli) -> None:
     done = cli("run", "--locked", locked)
 
-    assert (done.code, done.out) == (0, SEEN)
+    assert (done.code, done.out) == (0, RICH_SHOWN)
 
 
 def test_frozen_uses_a_stale_lock_as_it_stands(locked: Path, packages: Index, cli: Cli) -> None:
-    replace(locked, '"rich"', '"click"')
+    edit(locked, '"rich"', '"click"')
     before = locked.read_bytes()
 
     done = cli("run", "--frozen", locked)
 
-    assert (done.code, done.out, locked.read_bytes()) == (0, SEEN, before)
+    assert (done.code, done.out, locked.read_bytes()) == (0, RICH_SHOWN, before)
     assert "/simple/click/" not in packages.requests
 
 
-def test_frozen_needs_a_lock(bare: Path, packages: Index, cli: Cli) -> None:
-    done = cli("run", "--frozen", bare)
+def test_frozen_needs_a_lock(report: Path, packages: Index, cli: Cli) -> None:
+    done = cli("run", "--frozen", report)
 
     assert (done.code, done.out, packages.requests) == (NOT_STARTED, "", [])
 
@@ -181,7 +137,7 @@ def test_frozen_needs_a_lock(bare: Path, packages: Index, cli: Cli) -> None:
 def test_a_stale_script_that_cannot_be_written_uses_a_cached_lock_and_says_so(
     locked: Path, packages: Index, cli: Cli
 ) -> None:
-    replace(locked, '"rich"', '"idna"')
+    edit(locked, '"rich"', '"idna"')
     before = locked.read_bytes()
     locked.chmod(0o444)
     locked.parent.chmod(0o555)
@@ -200,25 +156,25 @@ def test_a_stale_script_that_cannot_be_written_uses_a_cached_lock_and_says_so(
 
 
 def test_a_script_without_a_footer_gets_none_and_is_locked_in_the_cache(
-    bare: Path, packages: Index, cli: Cli
+    report: Path, packages: Index, cli: Cli
 ) -> None:
-    before = (bare.read_bytes(), bare.stat().st_mtime_ns)
+    before = (report.read_bytes(), report.stat().st_mtime_ns)
 
-    first = cli("run", bare)
+    first = cli("run", report)
     packages.reset()
     packages.add(wheel("idna", "3.20"))
-    second = cli("run", bare)
+    second = cli("run", report)
 
-    assert (first.code, first.out) == (0, SEEN)
-    assert (second, packages.requests) == (Done(code=0, out=SEEN, err=""), [])
-    assert (bare.read_bytes(), bare.stat().st_mtime_ns) == before
+    assert (first.code, first.out) == (0, RICH_SHOWN)
+    assert (second, packages.requests) == (Done(code=0, out=RICH_SHOWN, err=""), [])
+    assert (report.read_bytes(), report.stat().st_mtime_ns) == before
 
 
-def test_the_cached_lock_follows_the_header(bare: Path, packages: Index, cli: Cli) -> None:
-    cli("run", bare)
-    replace(bare, '"rich"', '"idna"')
+def test_the_cached_lock_follows_the_header(report: Path, packages: Index, cli: Cli) -> None:
+    cli("run", report)
+    edit(report, '"rich"', '"idna"')
 
-    done = cli("run", bare)
+    done = cli("run", report)
 
     assert (done.code, done.out) == (0, "idna 3.19\n")
 
@@ -233,7 +189,7 @@ def test_a_header_may_require_a_footer(packages: Index, tmp_path: Path, cli: Cli
 
     assert (done.code, done.out) == (NOT_STARTED, "")
     assert "carries no lock" in done.err
-    assert (after.code, after.out) == (0, SEEN)
+    assert (after.code, after.out) == (0, RICH_SHOWN)
 
 
 def test_a_script_without_a_header_runs_with_nothing_but_the_standard_library(
@@ -255,7 +211,7 @@ def test_offline_runs_what_is_there_and_refuses_what_is_not(locked: Path, packag
 
     assert (missing.code, missing.out, asked) == (NOT_STARTED, "", [])
     assert "offline" in missing.err
-    assert (there, packages.requests) == (Done(code=0, out=SEEN, err=""), [])
+    assert (there, packages.requests) == (Done(code=0, out=RICH_SHOWN, err=""), [])
 
 
 def test_the_script_gets_its_own_arguments_status_and_standard_input(ready: Path, cli: Cli) -> None:
@@ -352,8 +308,8 @@ def test_any_file_name_will_do(ready: Path, tmp_path: Path, cli: Cli, name: str)
     inside = cli("run", "--", name, cwd=folder)
     outside = cli("run", folder / name)
 
-    assert (inside.code, inside.out) == (0, SEEN)
-    assert outside == Done(code=0, out=SEEN, err="")
+    assert (inside.code, inside.out) == (0, RICH_SHOWN)
+    assert outside == Done(code=0, out=RICH_SHOWN, err="")
 
 
 def test_what_lies_in_the_working_folder_cannot_come_between(ready: Path, tmp_path: Path, cli: Cli) -> None:
@@ -364,7 +320,7 @@ def test_what_lies_in_the_working_folder_cannot_come_between(ready: Path, tmp_pa
 
     done = cli("run", ready, cwd=folder)
 
-    assert (done.code, done.out) == (0, SEEN)
+    assert (done.code, done.out) == (0, RICH_SHOWN)
 
 
 def test_the_environment_of_another_python_has_no_say(locked: Path, tmp_path: Path, cli: Cli) -> None:
@@ -372,74 +328,8 @@ def test_the_environment_of_another_python_has_no_say(locked: Path, tmp_path: Pa
 
     done = cli("run", locked, env=steering)
 
-    assert (done.code, done.out) == (0, SEEN)
+    assert (done.code, done.out) == (0, RICH_SHOWN)
     assert not (tmp_path / "target").exists()
-
-
-def test_nothing_heavy_is_imported_on_the_way_into_a_script_that_ran_before(ready: Path, cli: Cli) -> None:
-    cli("run", ready)
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-    traced = [sys.executable, "-X", "importtime", "-m", "scriptlock", "run", str(ready)]
-    bare = [sys.executable, "-X", "importtime", "-c", "import runpy, fcntl, typing"]
-
-    done, start = (
-        subprocess.run(argv, env=environ, capture_output=True, text=True, check=True)
-        for argv in (traced, bare)
-    )
-
-    assert done.stdout == SEEN
-    assert imported(done.stderr) - imported(start.stderr) <= {
-        "__future__",
-        "_sha2",
-        "_sha256",
-        "scriptlock",
-        "scriptlock.__main__",
-        "scriptlock.launch",
-    }
-
-
-def imported(trace: str) -> set[str]:
-    """Return the names of the modules in what ``-X importtime`` prints."""
-    return {line.rpartition("|")[2].strip() for line in trace.splitlines()[1:]}
-
-
-def test_a_frozen_run_of_a_stale_script_does_not_make_the_next_one_frozen(
-    locked: Path, packages: Index, cli: Cli
-) -> None:
-    replace(locked, '"rich"', '"idna"')
-
-    frozen = [cli("run", "--frozen", locked) for _ in range(2)]
-    after = cli("run", locked)
-
-    assert [done.out for done in frozen] == [SEEN, SEEN]
-    assert (after.code, after.out) == (0, "idna 3.19\n")
-
-
-def test_a_stale_script_that_ran_from_a_cached_lock_is_still_refused_with_locked(
-    locked: Path, cli: Cli
-) -> None:
-    replace(locked, '"rich"', '"idna"')
-    locked.chmod(0o444)
-    locked.parent.chmod(0o555)
-
-    try:
-        ran = cli("run", locked, under=powerless())
-        demanded = cli("run", locked, env={"SCRIPTLOCK_LOCKED": "1"}, under=powerless())
-    finally:
-        locked.parent.chmod(0o755)
-
-    assert (ran.code, demanded.code, demanded.out) == (0, NOT_STARTED, "")
-
-
-def test_another_header_at_the_same_path_is_another_script(ready: Path, cli: Cli) -> None:
-    cli("run", ready)
-    replace(ready, "# dependencies", "# colour = 'red'\n# dependencies")
-    replace(ready, '"rich"', '"nowhere-to-be-found"')
-
-    done = cli("run", "--locked", ready)
-    plain = cli("run", ready)
-
-    assert (done.code, done.out, plain.code, plain.out) == (NOT_STARTED, "", NOT_STARTED, "")
 
 
 def test_sync_prints_the_python_of_the_environment(locked: Path, cli: Cli) -> None:
@@ -448,7 +338,7 @@ def test_sync_prints_the_python_of_the_environment(locked: Path, cli: Cli) -> No
     assert (done.code, done.err) == (0, "")
     python = Path(done.out.removesuffix("\n"))
     told = subprocess.run([python, locked], capture_output=True, text=True, check=True)
-    assert told.stdout == SEEN
+    assert told.stdout == RICH_SHOWN
 
 
 def test_sync_of_many_scripts_prints_a_python_for_each(locked: Path, tmp_path: Path, cli: Cli) -> None:
@@ -528,4 +418,4 @@ def test_a_yanked_version_that_is_pinned_still_runs(locked: Path, packages: Inde
 
     done = cli("run", locked)
 
-    assert (done.code, done.out) == (0, SEEN)
+    assert (done.code, done.out) == (0, RICH_SHOWN)
