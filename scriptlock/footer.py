@@ -134,7 +134,7 @@ def _find_line(text: str, line: int, *path: str) -> int:
 def write_footer(lock: Lock) -> tuple[str, ...]:
     """Return the lines of the footer that holds the lock, from its begin line to its end line.
 
-    :raises InvalidFooter: if a URL of the lock carries credentials, or it is too long.
+    :raises InvalidFooter: if a URL of the lock carries credentials.
     """
     table = to_table(lock)
     text = f"{_TITLE}\n{_toml({**table, 'content': digest(table)})}"
