@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -35,14 +37,45 @@ def causes(borrowed: Borrowed, error: BaseException) -> Sequence[tuple[Any, Any]
     return reason.causes if isinstance(reason, borrowed.ResolutionImpossible) else ()
 
 
+class Ignored(logging.Handler):
+    """Remembers the versions that pip ignores because of their metadata, which it tells its log only."""
+
+    LOGGER: ClassVar = "pip._internal.resolution.resolvelib.found_candidates"
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.reasons: dict[tuple[str, str], str] = {}
+        """By normalised name and version."""
+
+    def __enter__(self) -> Self:
+        logging.getLogger(self.LOGGER).addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger(self.LOGGER).removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Remember what was found wrong with which version."""
+        match record.args:
+            case (version, str() as name, error):
+                why = getattr(error, "error", error)
+                self.reasons[canonicalize_name(name), str(version)] = " ".join(str(why).split())
+
+
 class Diagnosis:
     """Explains failures of one attempt to resolve for one target."""
 
     def __init__(
-        self, borrowed: Borrowed, access: Access, repository: Repository, question: Question
+        self,
+        borrowed: Borrowed,
+        access: Access,
+        repository: Repository,
+        question: Question,
+        ignored: Ignored,
     ) -> None:
         self._borrowed, self._access = borrowed, access
         self._repository, self._question = repository, question
+        self._ignored = ignored
 
     def explain(self, error: Exception) -> ResolutionError:
         """Return the error to raise for one of pip's, or for one of ours that could say more."""
@@ -139,7 +172,9 @@ class Diagnosis:
 
     def _files(self, name: str) -> tuple[File, ...]:
         links = self._access.links(self._repository, name)
-        return tuple(file for link in links if (file := _file(link, name)))
+        files = (file for link in links if (file := _file(link, name)))
+        reasons = self._ignored.reasons
+        return tuple(replace(file, broken=reasons.get((name, str(file.version)))) for file in files)
 
 
 def _file(link: Any, name: str) -> File | None:

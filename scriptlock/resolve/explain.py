@@ -84,6 +84,10 @@ def _is_installable(file: File, want: Want, bounds: Bounds) -> bool:
     return not file.tags.isdisjoint(bounds.target.tags)
 
 
+def _is_readable(file: File, _: Want, __: Bounds) -> bool:
+    return file.broken is None
+
+
 def _no_version(want: Want, files: Sequence[File], _: Bounds) -> ResolutionError:
     there = "are" if len({file.version for file in files}) > 1 else "is only"
     reason = f"no version fits {want.text}{want.asked}; there {there} {versions(files)}"
@@ -124,6 +128,12 @@ def _no_wheel(want: Want, files: Sequence[File], bounds: Bounds) -> ResolutionEr
     return NoCompatibleWheel(reason, want.header, hint)
 
 
+def _broken(want: Want, files: Sequence[File], _: Bounds) -> ResolutionError:
+    best = max(files, key=lambda file: file.version)
+    reason = f"the metadata of {want.name} {best.version}{want.asked} is invalid: {best.broken}"
+    return NoMatchingVersion(reason, want.header, "ask for another version")
+
+
 SIEVES: tuple[
     tuple[
         Callable[[File, Want, Bounds], bool],
@@ -136,6 +146,7 @@ SIEVES: tuple[
     (_is_not_yanked, _all_yanked),
     (_admits_python, _other_python),
     (_is_installable, _no_wheel),
+    (_is_readable, _broken),
 )
 """What a file has to pass, and what to say when none is left."""
 
@@ -155,11 +166,11 @@ def _conflict(wants: Sequence[Want], files_of: Callable[[str], Sequence[File]]) 
     for name in sorted({want.name for want in wants}):
         versions_there = {file.version for file in files_of(name)}
         core += _core([want for want in wants if want.name == name], versions_there)
-    told = [f"{want.asker} wants {want.text}" for want in core or wants]
-    names = sorted({want.name for want in core or wants})
-    return ConflictingRequirements(
-        f"no version of {listed(names, 'or')} satisfies everybody: {listed(told)}", _headers(core or wants)
+    told = listed([f"{want.asker} wants {want.text}" for want in core or wants])
+    what = (
+        f"version of {listed(sorted({want.name for want in core}), 'or')}" if core else "choice of versions"
     )
+    return ConflictingRequirements(f"no {what} satisfies everybody: {told}", _headers(core or wants))
 
 
 def _core(wants: Sequence[Want], there: Collection[Version]) -> list[Want]:

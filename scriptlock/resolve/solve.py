@@ -14,7 +14,7 @@ from scriptlock.errors import IndexUnreachable, ResolutionError
 from scriptlock.resolve.access import Access, Repository
 from scriptlock.resolve.borrowed import Borrowed, moved
 from scriptlock.resolve.choices import choices, notes
-from scriptlock.resolve.diagnosis import Diagnosis, causes
+from scriptlock.resolve.diagnosis import Diagnosis, Ignored, causes
 from scriptlock.resolve.origins import asked_by, lineage
 from scriptlock.resolve.protocol import Question
 from scriptlock.resolve.references import refuse_unpinnable
@@ -75,16 +75,17 @@ def _solve(borrowed: Borrowed, access: Access, question: Question) -> Solution:
     """
     preferred = dict(question.preferred)
     repository = access.repository(question.target)
-    while True:
-        try:
-            return _attempt(borrowed, repository, question, preferred)
-        except IndexUnreachable:
-            raise
-        except (borrowed.PipError, ResolutionError) as error:
-            if not preferred:
-                diagnosis = Diagnosis(borrowed, access, repository, question)
-                raise diagnosis.explain(error) from error
-            preferred = _without(preferred, causes(borrowed, error))
+    with Ignored() as ignored:
+        while True:
+            try:
+                return _attempt(borrowed, repository, question, preferred)
+            except IndexUnreachable:
+                raise
+            except (borrowed.PipError, ResolutionError) as error:
+                if not preferred:
+                    diagnosis = Diagnosis(borrowed, access, repository, question, ignored)
+                    raise diagnosis.explain(error) from error
+                preferred = _without(preferred, causes(borrowed, error))
 
 
 def _without(preferred: Mapping[str, str], causes: Sequence[tuple[Any, Any]]) -> dict[str, str]:

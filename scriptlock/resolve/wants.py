@@ -25,6 +25,8 @@ class File:
     requires_python: str | None = None
     yanked: bool = False
     uploaded: datetime | None = None
+    broken: str | None = None
+    """What pip finds wrong with its metadata, so that it ignores the version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

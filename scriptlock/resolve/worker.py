@@ -25,7 +25,8 @@ def main() -> None:
     """Answer the order on standard input; whatever pip prints goes to standard error."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    logging.disable()
+    logging.getLogger("pip").propagate = False
+    logging.getLogger("pip").addHandler(logging.NullHandler())
     order = json.load(sys.stdin)
     with answers:
         json.dump(respond(order), answers)

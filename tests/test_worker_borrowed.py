@@ -1,0 +1,81 @@
+"""What the worker says to the user of a pip or pip-tools that is not as it should be."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import packaging
+import pytest
+
+import scriptlock
+from scriptlock.errors import ToolError
+from scriptlock.resolve.borrowed import NAMES, borrow
+from scriptlock.resolve.pip_tools import BOOT, PipTools
+from scriptlock.resolve.worker import respond
+from support.resolvers import request_for
+
+
+def test_everything_is_where_this_pip_and_pip_tools_have_it() -> None:
+    borrowed = borrow()
+
+    assert set(vars(borrowed)) == set(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("path", "moved"),
+    [
+        ("pip._internal.models.link:Link.no_such", "pip._internal.models.link.Link.no_such"),
+        ("pip._internal.no_such:Link", "pip._internal.no_such.Link"),
+        ("piptools.no_such:", "piptools.no_such"),
+    ],
+)
+def test_a_name_that_moved_is_one_clear_sentence(path: str, moved: str) -> None:
+    answer = respond({"targets": []}, names={**NAMES, "Link": path})
+
+    told = answer["failure"]
+    assert told["kind"] == "ToolError"
+    assert told["reason"].endswith(f" moved {moved}; scriptlock works with pip >= 26 and pip-tools >= 7.6.1")
+    assert told["reason"].startswith("this pip 2")
+    assert told["hint"] == "upgrade scriptlock, pip and pip-tools"
+
+
+def test_the_worker_tells_of_another_pip_in_front_of_the_real_one(tmp_path: Path) -> None:
+    # As `python -m venv` with an old ensurepip leaves it: a pip, but not the one that we know.
+    (tmp_path / "pip" / "_internal").mkdir(parents=True)
+    for module in ("pip/__init__.py", "pip/_internal/__init__.py"):
+        (tmp_path / module).touch()
+    boot = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {BOOT}"
+    home = Path(scriptlock.__file__).parent.parent
+
+    def start(order: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-I", "-c", boot, str(home)]
+        return subprocess.run(command, input=order, capture_output=True, text=True, check=False)
+
+    with pytest.raises(ToolError, match=r"moved pip\._internal\.\S+; scriptlock works with pip >= 26"):
+        PipTools(start=start).resolve(request_for("tool"))
+
+
+def test_a_tool_that_is_missing_is_named(tmp_path: Path) -> None:
+    # Without site-packages there is neither of them; packaging alone is put back.
+    (tmp_path / "packaging").symlink_to(Path(packaging.__file__).parent)
+    code = (
+        "import json, sys; sys.path[:0] = json.loads(sys.argv[1])\n"
+        "from scriptlock.errors import ToolError\n"
+        "from scriptlock.resolve.borrowed import borrow\n"
+        "try:\n    borrow()\nexcept ToolError as error:\n    print(error, '|', error.hint)"
+    )
+    home = Path(scriptlock.__file__).parent.parent
+
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code, json.dumps([str(home), str(tmp_path)])],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == (
+        "pip is not installed; scriptlock works with pip >= 26 and pip-tools >= 7.6.1 | install pip\n"
+    )
