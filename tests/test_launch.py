@@ -189,9 +189,8 @@ import importlib"""
     path.write_text(path.read_text().replace("\nimport importlib", show))
     argv = ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *command("run", path)]
 
-    subprocess.run(
-        argv, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+    nothing = subprocess.DEVNULL
+    subprocess.run(argv, check=True, stdin=nothing, stdout=nothing, stderr=nothing)
 
     assert answer.read_text() == str(["/dev/null"] * 3)
 
