@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
-from hypothesis import event, example, given
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from scriptlock.errors import InvalidFooter, InvalidScript
@@ -33,7 +33,9 @@ def headers(text: str) -> list[tuple[int, str, str]]:
     ]
 
 
+@settings(max_examples=10 * settings().max_examples)  # cheap
 @given(text=block_texts())
+@example(text="# /// other\n#text\n# /// script\n#\n# ///\n")  # which is no line of a block
 @example(text="# /// script\n#\n#\n# ///")
 @example(text="# x\n# /// script\r\n# ///\r\n# ///\r")  # a CR that ends nothing
 @example(
@@ -47,6 +49,7 @@ def test_headers_are_those_of_the_reference(text: str) -> None:
     assert headers(text) == expected
 
 
+@settings(max_examples=10 * settings().max_examples)
 @given(text=st.lists(st.sampled_from(LINES[:6]), max_size=30).map("\n".join))
 def test_headers_are_those_of_the_reference_where_there_are_many(text: str) -> None:
     expected = [block for block in blocks(REFERENCE, text) if block[1] == "script"]
