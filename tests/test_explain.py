@@ -98,7 +98,7 @@ def test_a_long_conflict_is_told_in_a_sentence_of_moderate_length() -> None:
     error = reason(wants, {f"p{number}": [file("1")] for number in range(9)})
 
     assert str(error) == (
-        "no version of p0, p1, p2, p3 or 5 more satisfies everybody: q0 1 wants p0>=1, q1 1 wants p1>=1, "
+        "no choice of versions satisfies everybody: q0 1 wants p0>=1, q1 1 wants p1>=1, "
         "q2 1 wants p2>=1, q3 1 wants p3>=1 and 5 more"
     )
 

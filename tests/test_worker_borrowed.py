@@ -15,7 +15,9 @@ from scriptlock.errors import ToolError
 from scriptlock.resolve.borrowed import NAMES, borrow
 from scriptlock.resolve.pip_tools import BOOT, PipTools
 from scriptlock.resolve.worker import respond
+from support.index import Index
 from support.resolvers import request_for
+from support.wheels import wheel
 
 
 def test_everything_is_where_this_pip_and_pip_tools_have_it() -> None:
@@ -40,6 +42,18 @@ def test_a_name_that_moved_is_one_clear_sentence(path: str, moved: str) -> None:
     assert told["reason"].endswith(f" moved {moved}; scriptlock works with pip >= 26 and pip-tools >= 7.6.1")
     assert told["reason"].startswith("this pip 2")
     assert told["hint"] == "upgrade scriptlock, pip and pip-tools"
+
+
+def test_a_resolver_that_leaves_no_result_is_one_clear_sentence(index: Index) -> None:
+    index.add(wheel("tool", "1.0"))
+    names = {**NAMES, "BacktrackingResolver": "support.resolvers:Idle"}
+
+    def start(order: str) -> subprocess.CompletedProcess[str]:
+        answer = json.dumps(respond(json.loads(order), names))
+        return subprocess.CompletedProcess(args=[], returncode=0, stdout=answer, stderr="")
+
+    with pytest.raises(ToolError, match=r"moved pip\._internal\.resolution\.\S+\._result; "):
+        PipTools(start=start).resolve(request_for("tool"))
 
 
 def test_the_worker_tells_of_another_pip_in_front_of_the_real_one(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 import pytest
+from packaging.version import Version
 
 from scriptlock.errors import (
     ConflictingRequirements,
@@ -24,7 +25,7 @@ from scriptlock.resolve.pip_tools import PipTools
 from support.index import Index, nothing_listens
 from support.pages import Answer
 from support.resolvers import LINUX, WINDOWS, answer_here, request_for
-from support.wheels import sdist, wheel
+from support.wheels import Wheel, sdist, wheel
 
 OFFLINE = "a script whose lock is fresh and whose environment is ready runs without any index"
 
@@ -34,6 +35,12 @@ class Forgetful(Index):
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
         return super().answer(path.replace(".metadata", ".lost"), headers)
+
+
+def broken(name: str, version: str) -> Wheel:
+    """Return a wheel with a requirement that nobody can read."""
+    whole = wheel(name, version)
+    return replace(whole, metadata=whole.metadata + b"Requires-Dist: some thing\n")
 
 
 def failure_of(request: Request) -> tuple[type[ResolutionError], str, str | None, tuple[str, ...]]:
@@ -333,6 +340,39 @@ def test_a_file_that_the_index_names_but_does_not_have_is_told(monkeypatch: pyte
     missing = "tool-1.0-py3-none-any.whl.metadata"
     reason = f"127.0.0.1:{index.port} has no {missing}: it answered 404"
     assert told == (ResolutionError, reason, None, ())
+
+
+def test_a_version_that_pip_ignores_for_its_metadata_is_told_with_the_fault(index: Index) -> None:
+    index.add(wheel("tool", "0.9"), broken("tool", "1.0"), wheel("top", "2", requires=["tool>=1"]))
+
+    kind, reason, hint, requirements = failure_of(request_for("top"))
+
+    assert (kind, hint, requirements) == (NoMatchingVersion, "ask for another version", ("top",))
+    assert reason.startswith("the metadata of tool 1.0 (required by top 2) is invalid: ")
+    assert "some thing" in reason
+
+
+def test_a_version_whose_metadata_says_another_one_is_no_choice(index: Index) -> None:
+    liar = replace(wheel("tool", "2.0"), version=Version("1.0"), filename="tool-1.0-py3-none-any.whl")
+    index.add(liar)
+
+    assert failure_of(request_for("tool")) == (
+        ConflictingRequirements,
+        "no choice of versions satisfies everybody: the header wants tool",
+        None,
+        ("tool",),
+    )
+
+
+def test_a_wheel_that_is_no_archive_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Index(metadata=False) as index:
+        index.add(replace(wheel("tool", "1.0"), content=b"<html>Please log in</html>"))
+        monkeypatch.setenv("PIP_INDEX_URL", index.url)
+        kind, reason, _, _ = failure_of(request_for("tool"))
+
+    assert kind is ResolutionError
+    assert "tool-1.0-py3-none-any.whl" in reason
+    assert "invalid" in reason
 
 
 def test_a_configuration_that_pip_does_not_understand_is_no_traceback(

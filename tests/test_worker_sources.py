@@ -147,6 +147,17 @@ def test_metadata_that_is_dynamic_where_it_counts_is_not_believed(
         RESOLVER.resolve(request_for("tool", targets=[ELSEWHERE], allow_sdist=["tool"]))
 
 
+@pytest.mark.parametrize("version", ["unknown", None])
+def test_metadata_of_an_unknown_version_is_not_believed(
+    index: Index, trap: Trap, version: str | None
+) -> None:
+    told = f"Metadata-Version: {version}\nName: tool\nVersion: 1.0\n" if version else ""
+    index.add(repacked(sdist("tool", "1.0", on_build=trap.code), instead=told.encode()))
+
+    with pytest.raises(NoCompatibleWheel):
+        RESOLVER.resolve(request_for("tool", targets=[ELSEWHERE], allow_sdist=["tool"]))
+
+
 def test_a_build_that_fails_is_told_with_its_last_line(index: Index) -> None:
     broken = "raise RuntimeError('no compiler at https://me:secret@host/')"
     index.add(sdist("tool", "1.0", static=False, on_build=broken), wheel("top", "1.0", requires=["tool"]))
@@ -189,8 +200,15 @@ def test_passwords_of_indexes_are_in_no_command_line_and_seen_by_no_build(
     assert "s3cr3t" not in environ.read_text()
 
 
-def repacked(source: Sdist, more: bytes = b"", *, requires: Sequence[str] = (), on_build: str = "") -> Sdist:
-    """Return the source with more lines in its PKG-INFO, build requirements and statements of its build."""
+def repacked(
+    source: Sdist,
+    more: bytes = b"",
+    *,
+    instead: bytes | None = None,
+    requires: Sequence[str] = (),
+    on_build: str = "",
+) -> Sdist:
+    """Return the source with another PKG-INFO, or with more that a build needs and does."""
     packed = io.BytesIO()
     with (
         tarfile.open(fileobj=io.BytesIO(source.content)) as old,
@@ -201,7 +219,7 @@ def repacked(source: Sdist, more: bytes = b"", *, requires: Sequence[str] = (), 
             assert file is not None
             content = file.read()
             if entry.name.endswith("PKG-INFO"):
-                content += more
+                content = content + more if instead is None else instead
             if entry.name.endswith("pyproject.toml"):
                 content = content.replace(b"requires = []", f"requires = {list(requires)}".encode(), 1)
             if entry.name.endswith("backend.py"):

@@ -84,6 +84,16 @@ def answer_here(order: str) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(args=[], returncode=0, stdout=answer, stderr="")
 
 
+class Idle:
+    """Has the looks of pip-tools' resolver, and resolves nothing."""
+
+    def __init__(self, **_: object) -> None:
+        pass
+
+    def resolve(self, max_rounds: int) -> None:
+        """Do nothing."""
+
+
 class FakeResolver:
     """Takes the newest wheel that fits what is wanted by those before it; goes back on nothing.
 
