@@ -152,6 +152,35 @@ def test_edits_of_the_body_keep_the_start_warm(above: str, below: str) -> None:
         assert environment_of(path) == environment
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("# /// script\n", "# coding: latin-1\n# /// script\n"),
+        ("# /// script\n", "\n# coding: latin-1\n# /// script\n"),
+        ("# /// script\n", "# /// other\n# /// script\n"),
+        ("# /// script\n", "# /// scripts\n"),
+        ("# /// script\n", "x = '''# /// script\n"),
+        ("# /// script\n", "\ufeff# /// script\n"),
+        ("# ///\n", "# ///\n# note\n"),
+        ('#   "rich",', '#   "rich", '),
+        ("# >>> scriptlock", " # >>> scriptlock"),
+        ("# >>> scriptlock", "x # >>> scriptlock"),
+        ("<<< scriptlock <<<", "<<< scriptlock <<< # x"),
+        ('"1"', '"2"'),
+        (FOOTER, ""),
+        (FOOTER, FOOTER + FOOTER),
+        ("# <<< scriptlock <<<", ""),
+    ],
+)
+def test_edits_of_what_decides_on_the_environment_go_by_the_slow_way(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+
+    path.write_text(text.replace(old, new, 1), "utf-8")
+
+    assert environment_of(path) is None
+
+
 def test_a_script_that_lies_elsewhere_comes_by_the_slow_way_once(path: Path, cache: Cache) -> None:
     moved = path.rename(path.with_name("moved.py"))
 
