@@ -155,8 +155,9 @@ def test_edits_of_the_body_keep_the_start_warm(above: str, below: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("# /// script\n", "# coding: latin-1\n# /// script\n"),
-        ("# /// script\n", "\n# coding: latin-1\n# /// script\n"),
+        ("#!/bin/run\n", ""),
+        ("#!/bin/run\n", "# coding: latin-1\n"),
+        ("#!/bin/run\n", "#!/bin/run\n# coding: latin-1\n"),
         ("# /// script\n", "# /// other\n# /// script\n"),
         ("# /// script\n", "# /// scripts\n"),
         ("# /// script\n", "x = '''# /// script\n"),
@@ -173,7 +174,10 @@ def test_edits_of_the_body_keep_the_start_warm(above: str, below: str) -> None:
     ],
 )
 def test_edits_of_what_decides_on_the_environment_go_by_the_slow_way(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
+    text = f"#!/bin/run\n\nimport sys\n{TEXT}"
+    path.write_text(text)
+    remember(path, look_ready(new_cache(), PINS["rich"]))
+    assert environment_of(path) is not None
     assert old in text
 
     path.write_text(text.replace(old, new, 1), "utf-8")
