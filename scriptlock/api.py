@@ -190,11 +190,11 @@ def sync(
 
 
 def default_installer(cache: Cache, header: Header | None) -> Installer:
-    """Return pip, with the index and the sources that the header allows."""
-    from scriptlock.install.pip import PipInstaller
+    """Return the wheel store, with the index and the sources that the header allows."""
+    from scriptlock.install.store import StoreInstaller
 
     if header is None:
-        return PipInstaller(cache.http)
+        return StoreInstaller(cache)
     # Never the footer's index-url: that is what the lock was made from, said by whoever sent the script.
     settings = header.settings
-    return PipInstaller(cache.http, index_url=settings.index_url, allow_sdist=settings.allow_sdist)
+    return StoreInstaller(cache, index_url=settings.index_url, allow_sdist=settings.allow_sdist)

@@ -12,6 +12,7 @@ from scriptlock.cache.layout import Cache
 from scriptlock.errors import InstallError
 from scriptlock.install import Installer
 from scriptlock.install.pip import PipInstaller
+from scriptlock.install.store import StoreInstaller
 from scriptlock.interpreters import find_interpreter
 from scriptlock.model import Pin
 from support.index import Index
@@ -25,21 +26,26 @@ NOTHING = "sha256:" + "0" * 64
 Make = Callable[..., Installer]
 
 
-def by_pip(index: Index, *wheels: Distribution) -> Installer:
+def by_pip(cache: Cache, index: Index, *wheels: Distribution) -> Installer:
     index.add(*wheels)
     return PipInstaller()
 
 
-def by_unpacking(index: Index, *wheels: Distribution) -> Installer:
+def by_store(cache: Cache, index: Index, *wheels: Distribution) -> Installer:
+    index.add(*wheels)
+    return StoreInstaller(cache)
+
+
+def by_unpacking(cache: Cache, index: Index, *wheels: Distribution) -> Installer:
     return Unpacker(*wheels)
 
 
-@pytest.fixture(params=[by_pip, by_unpacking])
-def make(request: pytest.FixtureRequest, index: Index) -> Callable[..., Installer]:
+@pytest.fixture(params=[by_pip, by_store, by_unpacking])
+def make(request: pytest.FixtureRequest, cache: Cache, index: Index) -> Callable[..., Installer]:
     """Every installer there is, given the wheels it is to find."""
 
     def make(*wheels: Distribution) -> Installer:
-        installer: Installer = request.param(index, *wheels)
+        installer: Installer = request.param(cache, index, *wheels)
         return installer
 
     return make

@@ -1,0 +1,175 @@
+"""Filling an environment out of the store: hard links, and the few files that differ from one to the next."""
+
+from __future__ import annotations
+
+import base64
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from scriptlock.errors import InstallError
+from scriptlock.install import EmptyEnvironment
+from scriptlock.install.record import Row, record
+from scriptlock.install.shelves import Bytecode, StoredWheel
+from scriptlock.install.wheels import timestamp
+from scriptlock.model import Pin
+
+UNLINKABLE = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EACCES, errno.ENOTSUP, errno.ENOSYS})
+"""Another device, a file system or a rule without hard links, too many links: then a copy has to do."""
+SHEBANG = b"#!python"
+"""How a script begins that wants the environment's interpreter (PEP 427)."""
+LONGEST = 127
+"""Bytes of a first line that every system reads to its end."""
+
+
+class Spoiled(Exception):
+    """A file of the store is not what was put there."""
+
+    def __init__(self, wheel: StoredWheel) -> None:
+        super().__init__(wheel)
+        self.wheel = wheel
+
+
+class Filling:
+    """An environment while it is filled; later wheels replace files of earlier ones, as with pip.
+
+    :param link: makes a hard link; whatever it cannot link is copied.
+    """
+
+    def __init__(self, environment: EmptyEnvironment, link: Callable[[str, str], None] = os.link) -> None:
+        self.environment, self._link = environment, link
+        self._folders: set[str] = set()
+        self._made: set[str] = set()
+
+    def add(self, wheel: StoredWheel, pin: Pin, bytecode: Bytecode | None) -> None:
+        """Put a wheel into the environment, with its RECORD (PEP 376) and where it came from (PEP 610).
+
+        :raises InstallError: if it cannot stand beside what is there already.
+        :raises Spoiled: if a file of it was changed since it was unpacked.
+        :raises OSError: if the environment cannot be written.
+        """
+        try:
+            self._add(wheel, pin, bytecode)
+        except (IsADirectoryError, NotADirectoryError, FileExistsError) as error:
+            path = Path(error.filename2 or error.filename).name
+            raise InstallError(f"{pin.name} {pin.version} cannot stand beside the others: {path}") from error
+
+    def _add(self, wheel: StoredWheel, pin: Pin, bytecode: Bytecode | None) -> None:
+        site = f"{self.environment.schemes[wheel.root]}"
+        modified = timestamp(wheel.sha256)
+        for part in (wheel, bytecode) if bytecode else (wheel,):
+            self._make_folders(site, part.folders)
+            for path, size in part.files:
+                source = f"{part.content}/{path}"
+                try:
+                    found = os.stat(source)  # noqa: PTH116 - there are thousands, and a Path costs as much as this
+                except OSError as error:
+                    raise Spoiled(wheel) from error
+                # Only root can have written to it, or a disk that lost power.
+                if found.st_size != size or (part is wheel and found.st_mtime != modified):
+                    raise Spoiled(wheel)
+                self._put(source, f"{site}/{path}")
+        rows = [*self._parts(wheel), *self._commands(wheel), *self._origin(wheel, pin, site)]
+        if bytecode is not None:
+            rows += ((path, "", "") for path, _ in bytecode.files)
+        lines = wheel.record + record([*rows, (f"{wheel.dist_info}/RECORD", "", "")])
+        self._write(f"{site}/{wheel.dist_info}/RECORD", lines.encode())
+
+    def _make_folders(self, root: str, folders: Sequence[str]) -> None:
+        for folder in folders:
+            path = f"{root}/{folder}"
+            if path not in self._folders:
+                Path(path).mkdir(parents=True, exist_ok=True)
+                self._folders.add(path)
+
+    def _put(self, source: str, target: str) -> None:
+        try:
+            self._link(source, target)
+        except FileExistsError:
+            self._make_way(target)
+            self._put(source, target)
+        except OSError as error:
+            if error.errno not in UNLINKABLE:
+                raise
+            self._make_way(target)
+            shutil.copy2(source, target)  # with its times, which its bytecode depends on
+        self._made.add(target)
+
+    def _make_way(self, target: str) -> None:
+        """Remove what an earlier wheel put there; what makes the environment one is nobody's to replace."""
+        if target in self._made:
+            Path(target).unlink()
+        elif os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
+
+    def _write(self, target: str, text: bytes, mode: int = 0o644) -> None:
+        self._make_way(target)
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text)
+        self._made.add(target)
+
+    def _parts(self, wheel: StoredWheel) -> Iterator[Row]:
+        """Put what lies under the .data folder of a wheel where it belongs, and yield its rows for RECORD."""
+        for scheme, path, inside, size, digest in wheel.parts:
+            root = self.environment.schemes[scheme]
+            if scheme == "headers":
+                root /= wheel.dist_info.partition("-")[0]
+            target, source = root / path, wheel.content / inside
+            self._make_folders(str(target.parent), [""])
+            if scheme != "scripts":
+                self._put(str(source), str(target))
+                yield self._relative(wheel, target), digest, size
+            else:
+                text = source.read_bytes()
+                if text.startswith(SHEBANG):
+                    text = shebang(self.environment.python) + text.partition(b"\n")[2]
+                yield self._script(wheel, target, text)
+
+    def _commands(self, wheel: StoredWheel) -> Iterator[Row]:
+        if not wheel.commands:
+            return
+        from installer.scripts import Script
+        from installer.utils import get_launcher_kind
+
+        for section, name, module, attribute in wheel.commands:
+            script = Script(name, module, attribute, section)  # type: ignore[arg-type]  # JSON knows no Literal
+            file_name, text = script.generate(str(self.environment.python), get_launcher_kind())
+            yield self._script(wheel, self.environment.schemes["scripts"] / file_name, text)
+
+    def _script(self, wheel: StoredWheel, target: Path, text: bytes) -> Row:
+        self._write(str(target), text, mode=0o755)
+        return self._row(wheel, target, text)
+
+    def _origin(self, wheel: StoredWheel, pin: Pin, site: str) -> Iterator[Row]:
+        if pin.url is None:
+            return
+        parts = urlsplit(pin.url)
+        told = {
+            "url": parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl(),
+            "archive_info": {"hash": f"sha256={wheel.sha256}", "hashes": {"sha256": wheel.sha256}},
+        }
+        target, text = Path(site, wheel.dist_info, "direct_url.json"), json.dumps(told).encode()
+        self._write(str(target), text)
+        yield self._row(wheel, target, text)
+
+    def _row(self, wheel: StoredWheel, target: Path, text: bytes) -> Row:
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text).digest()).rstrip(b"=").decode()
+        return self._relative(wheel, target), f"sha256={digest}", len(text)
+
+    def _relative(self, wheel: StoredWheel, target: Path) -> str:
+        return Path(os.path.relpath(target, self.environment.schemes[wheel.root])).as_posix()
+
+
+def shebang(python: Path) -> bytes:
+    """Return the first line of a script for an interpreter, or the first two, where one would not do."""
+    path = os.fsencode(python)
+    if b" " not in path and len(path) + len(b"#!\n") <= LONGEST:
+        return b"#!" + path + b"\n"
+    # A shell starts it again by Python, to which the same lines are a string that means nothing.
+    return b"#!/bin/sh\n'''exec' \"" + path + b'" "$0" "$@"\n\' \'\'\'\n'

@@ -1,0 +1,89 @@
+"""What indexes offer for a pin, and which of it to fetch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+from packaging.utils import InvalidSdistFilename, NormalizedName, parse_sdist_filename
+
+from scriptlock.errors import InstallError
+from scriptlock.install.tags import Preference
+from scriptlock.model import Pin
+
+JSON = "application/vnd.pypi.simple.v1+json"
+REPLACED = "somebody replaced the file; if that is all right, run `scriptlock lock` with --upgrade-package"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A file that can be fetched."""
+
+    url: str
+    sha256: str | None
+    """64 hex digits, if it is told."""
+
+    @property
+    def filename(self) -> str:
+        """What the file is called."""
+        return unquote(urlsplit(self.url).path.rpartition("/")[2])
+
+
+def on_page(page: Any, parse_links: Callable[[Any], Iterable[Any]]) -> Iterator[Offer]:
+    """Yield what a page of an index offers.
+
+    :param page: pip's ``IndexContent``.
+    :param parse_links: pip's own way to read it, which takes much longer if it is JSON (PEP 691).
+    """
+    if page.content_type.lower().startswith(JSON):
+        for row in json.loads(page.content)["files"]:
+            yield Offer(url=urljoin(page.url, row["url"]), sha256=row.get("hashes", {}).get("sha256"))
+    else:
+        yield from map(from_link, parse_links(page))
+
+
+def from_link(link: Any) -> Offer:
+    """Return what a link of pip's offers."""
+    return Offer(url=link.url_without_fragment, sha256=link._hashes.get("sha256"))  # noqa: SLF001 - looked for by borrow()
+
+
+def choose(pin: Pin, offers: Sequence[Offer], preference: Preference) -> list[Offer]:
+    """Return the wheels to try, the best first: one whose digest is not told has to be fetched to know it.
+
+    :raises InstallError: if there is none.
+    """
+    ranked = [
+        (rank, offer) for offer in offers if (rank := preference.rank(offer.filename, pin.name, pin.version))
+    ]
+    fitting = [offer for _, offer in sorted(ranked, key=lambda pair: pair[0])]
+    known = [offer for offer in fitting if is_locked(offer, pin)]
+    chosen = known or [offer for offer in fitting if offer.sha256 is None]
+    if chosen:
+        return chosen
+    if fitting:
+        raise InstallError(f"{pin.name} {pin.version} on the index is not the file that was locked", REPLACED)
+    raise InstallError(
+        f"no index offers a wheel of {pin.name}=={pin.version} that fits this Python",
+        "run `scriptlock lock` here, with --upgrade if it is gone from the index",
+    )
+
+
+def is_locked(offer: Offer, pin: Pin) -> bool:
+    """Return whether the offer is known to be one of the pin's files."""
+    return f"sha256:{offer.sha256}" in pin.hashes
+
+
+def comes_as_source(pin: Pin, offers: Iterable[Offer], allowed: Collection[NormalizedName]) -> bool:
+    """Return whether a source distribution of the pin is offered, and may be built."""
+    return pin.name in allowed and any(_is_source(offer, pin) for offer in offers)
+
+
+def _is_source(offer: Offer, pin: Pin) -> bool:
+    try:
+        named = parse_sdist_filename(offer.filename)
+    except InvalidSdistFilename:
+        return False
+    return named == (pin.name, pin.version) and (offer.sha256 is None or is_locked(offer, pin))

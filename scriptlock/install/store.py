@@ -1,0 +1,146 @@
+"""Filling an environment from the wheel store, and the store from the indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from urllib.parse import urlsplit
+
+from packaging.utils import NormalizedName
+
+from scriptlock.cache.layout import Cache
+from scriptlock.errors import InstallError, Offline
+from scriptlock.install import EmptyEnvironment
+from scriptlock.install.compile import compile_in_background, python_name
+from scriptlock.install.fetch import Order, fetch
+from scriptlock.install.link import Filling, Spoiled
+from scriptlock.install.pip import PipInstaller
+from scriptlock.install.shelves import Shelves, StoredWheel
+from scriptlock.install.tags import Preference
+from scriptlock.interpreters import Interpreter
+from scriptlock.model import Pin
+from scriptlock.pip_configuration import redact
+
+NO_WHEEL = "depend on a release, or on the URL of a wheel"
+TRIES = 3
+"""How often a spoiled file may turn up in the store before something else must be wrong."""
+
+Compile = Callable[[Cache, Interpreter, Sequence[str]], None]
+
+
+class StoreInstaller:
+    """Links environments out of the cache's wheel store, and fetches what that lacks.
+
+    Indexes are those of the user's pip configuration. Packages that come as source are left to pip.
+
+    :param index_url: takes the place of the configured index; extra indexes and find-links stay.
+    :param allow_sdist: packages that may be built from source, which runs their code; wheels only otherwise.
+    :param compile_wheels: is given the digests of wheels that have no bytecode yet for the interpreter.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        *,
+        index_url: str | None = None,
+        allow_sdist: Collection[NormalizedName] = (),
+        compile_wheels: Compile = compile_in_background,
+    ) -> None:
+        self.cache, self.index_url, self.allow_sdist = cache, index_url, frozenset(allow_sdist)
+        self._shelves, self._compile_wheels = Shelves(cache), compile_wheels
+
+    def install(self, pins: Sequence[Pin], environment: EmptyEnvironment, /, *, offline: bool) -> None:
+        """Install exactly the pins, as :class:`scriptlock.install.Installer` has it."""
+        for pin in pins:
+            self._refuse_unfit(pin)
+        with self._shelves.shared() as lease:
+            filling = Filling(environment)
+            for _ in range(TRIES):
+                wheels, source = self._gather(pins, environment.interpreter, lease, offline=offline)
+                try:
+                    self._fill(filling, environment.interpreter, wheels)
+                except Spoiled as found:
+                    self._shelves.drop(found.wheel)
+                else:
+                    break
+            else:
+                raise InstallError("the wheel store changes all the time", "look who writes to it")
+        if source:
+            pip = PipInstaller(self.cache.http, index_url=self.index_url, allow_sdist=self.allow_sdist)
+            pip.install(source, environment, offline=offline)
+
+    def _refuse_unfit(self, pin: Pin) -> None:
+        if pin.git is not None:
+            raise InstallError(
+                f"{pin.name} is pinned to a git commit, which cannot be installed yet", NO_WHEEL
+            )
+        if pin.url is not None and pin.name not in self.allow_sdist and not _is_wheel(pin.url):
+            raise InstallError(f"{pin.name} is pinned to {redact(pin.url)}, which is no wheel", NO_WHEEL)
+
+    def _gather(
+        self, pins: Sequence[Pin], interpreter: Interpreter, lease: int, *, offline: bool
+    ) -> tuple[list[tuple[Pin, StoredWheel]], list[Pin]]:
+        """Return the stored wheel of each pin, fetched if need be, and the pins that come as source."""
+        found = self._find(pins, interpreter)
+        source = {pin.name for pin in pins if pin.url is not None and not _is_wheel(pin.url)}
+        missing = [pin for pin in pins if pin.name not in found and pin.name not in source]
+        if offline and (missing or source):
+            raise Offline(_missing(pin for pin in pins if pin.name not in found))
+        if missing:
+            with self._shelves.fetching(pin.name for pin in missing) as leases:
+                # Somebody else may have fetched them meanwhile.
+                found |= self._find(missing, interpreter)
+                missing = [pin for pin in missing if pin.name not in found]
+                if missing:
+                    order = Order(
+                        index_url=self.index_url, allow_sdist=self.allow_sdist, tags=interpreter.tags
+                    )
+                    source |= fetch(self.cache, missing, order, inherit=[lease, *leases])
+                    found |= self._find(missing, interpreter)
+        lacking = [pin for pin in pins if pin.name not in found and pin.name not in source]
+        if lacking:
+            raise InstallError(
+                f"{lacking[0].name} was fetched, and is gone from the wheel store", "try again"
+            )
+        return (
+            [(pin, found[pin.name]) for pin in pins if pin.name in found],
+            [pin for pin in pins if pin.name in source],
+        )
+
+    def _find(self, pins: Sequence[Pin], interpreter: Interpreter) -> dict[NormalizedName, StoredWheel]:
+        """Return the best wheel of each pin that the store has, where it has one."""
+        preference = Preference(interpreter.tags)
+        best = {}
+        for pin in pins:
+            stored = [
+                wheel for digest in pin.hashes if (wheel := self._shelves.find(digest[len("sha256:") :]))
+            ]
+            ranked = [
+                (rank, wheel)
+                for wheel in stored
+                if (rank := preference.rank(wheel.filename, pin.name, pin.version)) is not None
+            ]
+            if ranked:
+                best[pin.name] = min(ranked, key=lambda pair: pair[0])[1]
+        return best
+
+    def _fill(
+        self, filling: Filling, interpreter: Interpreter, wheels: Sequence[tuple[Pin, StoredWheel]]
+    ) -> None:
+        python = python_name(interpreter)
+        uncompiled = []
+        for pin, wheel in wheels:
+            bytecode = self._shelves.bytecode(wheel, python)
+            if bytecode is None:
+                uncompiled.append(wheel.sha256)
+            filling.add(wheel, pin, bytecode)
+        if uncompiled:
+            self._compile_wheels(self.cache, interpreter, uncompiled)
+
+
+def _is_wheel(url: str) -> bool:
+    return urlsplit(url).path.endswith(".whl")
+
+
+def _missing(pins: Iterable[Pin]) -> str:
+    names = ", ".join(f"{pin.name} {pin.version}" for pin in pins)
+    return f"the wheel store lacks {names}"
