@@ -21,7 +21,6 @@ from support.resolvers import (
     LINUX,
     WINDOWS,
     FakeResolver,
-    answer_here,
     pin,
     request_for,
     versions,
@@ -35,13 +34,13 @@ class Given(Protocol):
     def __call__(self, *wheels: Wheel) -> Resolver: ...
 
 
-@pytest.fixture(params=["pip-tools", "pip-tools here", "fake"])
+@pytest.fixture(params=["pip-tools", "fake"])
 def given(request: pytest.FixtureRequest, index: Index) -> Given:
     def given(*wheels: Wheel) -> Resolver:
         if request.param == "fake":
             return FakeResolver(wheels)
         index.add(*wheels)
-        return PipTools() if request.param == "pip-tools" else PipTools(start=answer_here)
+        return PipTools()
 
     return given
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
+from pathlib import Path
 
 import pytest
 from packaging.version import Version
@@ -373,6 +374,24 @@ def test_a_wheel_that_is_no_archive_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     assert kind is ResolutionError
     assert "tool-1.0-py3-none-any.whl" in reason
     assert "invalid" in reason
+
+
+def test_a_configuration_that_cannot_be_read_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "pip.conf").write_text("index-url = https://me:s3cr3t@index.example/simple/\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+
+    with pytest.raises(ToolError, match="pip's configuration cannot be read") as caught:
+        PipTools(start=answer_here).resolve(request_for("tool"))
+
+    assert "s3cr3t" not in str(caught.value)
+
+
+def test_files_that_are_none_of_the_package_count_for_nothing(index: Index) -> None:
+    whole = wheel("tool", "1.0")
+    for name in ("other-1.0-py3-none-any.whl", "tool.whl", "tool-one.tar.gz"):
+        index.add(replace(whole, filename=name))
+
+    assert failure_of(request_for("tool"))[:2] == (UnknownPackage, "no index knows a package tool")
 
 
 def test_a_configuration_that_pip_does_not_understand_is_no_traceback(
