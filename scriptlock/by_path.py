@@ -12,24 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from scriptlock import api
 from scriptlock.api import Notify, nobody
-from scriptlock.errors import FileTrouble, NotLocked, ScriptlockError, StaleLock
+from scriptlock.by_text import built_python, kept_lock, must_be_locked, prepare
+from scriptlock.errors import FileTrouble, ScriptlockError
 from scriptlock.files import ScriptFile, read_script, write_script
-from scriptlock.interpreters import Interpreter, find_interpreter
 from scriptlock.model import Lock
 from scriptlock.pin_changes import Change, changes_between
 from scriptlock.script import Script, body_end, embed, parse
-from scriptlock.targets import select
 
 if TYPE_CHECKING:
-    from packaging.specifiers import SpecifierSet
-
     from scriptlock.cache.environments import Environment
     from scriptlock.cache.layout import Cache
-    from scriptlock.install import Installer
-    from scriptlock.resolve import Resolver
-
-_NOTHING_DECLARED = "# /// script\n#\n# ///\n"
-"""A script without a header runs like one whose header asks for nothing."""
 
 AnyPath = str | os.PathLike[str]
 
@@ -67,14 +59,24 @@ def read(path: AnyPath) -> tuple[ScriptFile, Script]:
     return file, parse(file.text)
 
 
-def lock_file(path: AnyPath, *, write: bool = True, locked_only: bool = False, **options: Any) -> LockResult:
+def lock_file(
+    path: AnyPath,
+    *,
+    write: bool = True,
+    locked_only: bool = False,
+    from_cache: bool = False,
+    python: str | None = None,
+    **options: Any,
+) -> LockResult:
     """Lock one script and write the footer into its file; return what changed.
 
     A footer that answers the header already is not written again.
 
     :param write: False to see what would change.
     :param locked_only: leave alone a script that carries no lock and does not require one.
+    :param from_cache: ask nobody, and take the lock that the cache keeps for the script.
     :param options: those of :func:`scriptlock.lock`.
+    :raises NotCached: if the cache keeps none.
     :raises ScriptlockError: as :func:`scriptlock.parse`, :func:`scriptlock.lock` and
         :func:`scriptlock.embed` do; the file is then as it was.
     :raises ScriptChanged: if somebody else changed the file meanwhile.
@@ -84,17 +86,15 @@ def lock_file(path: AnyPath, *, write: bool = True, locked_only: bool = False, *
     if locked_only and not must_be_locked(script):
         return LockResult(path=Path(path), script=script)
     notes: list[str] = []
-    lock = api.lock(script, notify=notes.append, **options)
+    if from_cache:
+        lock = kept_lock(script, python=python)
+    else:
+        lock = api.lock(script, python=python, notify=notes.append, **options)
     written = False
     if lock is not script.lock:
         text = embed(file.text, lock)
         written = write and _write(file, text)
     return LockResult(path=Path(path), script=script, lock=lock, written=written, notes=tuple(notes))
-
-
-def must_be_locked(script: Script) -> bool:
-    """Return whether the script carries a lock, or its header requires one."""
-    return script.lock is not None or (script.header is not None and script.header.settings.required)
 
 
 def lock_files(
@@ -143,43 +143,55 @@ def _write(file: ScriptFile, text: bytes) -> bool:
 def sync_file(
     path: AnyPath,
     *,
-    python: str | None = None,
-    locked: bool = False,
-    frozen: bool = False,
+    write: bool = True,
+    upgrade: bool = False,
     offline: bool = False,
-    resolver: Resolver | None = None,
-    installer: Installer | None = None,
     cache: Cache | None = None,
     notify: Notify = nobody,
+    **options: Any,
 ) -> Environment:
     """Return the environment that a script's file runs in, locking and building what is missing.
 
     A stale footer is refreshed with the least change and written back; where that is impossible, and
     for a script without a footer, the lock is kept in the cache.
 
-    :param locked: a footer that is missing or stale is an error.
-    :param frozen: use the footer as it stands, stale or not.
+    :param write: False to leave the file as it is in any case.
+    :param upgrade: choose every version anew, and write that back.
     :param notify: is told what was done to the file, and of waiting.
+    :param options: those of :func:`scriptlock.by_text.prepare`: ``python``, ``locked``, ``frozen``,
+        ``extra``, ``max_age``, ``resolver`` and ``installer``.
     :raises ScriptlockError: as :func:`lock_file` and :func:`scriptlock.sync`.
     """
     from scriptlock.cache.layout import Cache
-    from scriptlock.cache.locks import cached_lock
 
-    file, script = read(path)
-    cache = cache or Cache.default()
-    cache.prepare()
-    if script.header is None and script.lock is None:
-        script = parse(_NOTHING_DECLARED)
-    lock = _usable_lock(script, locked=locked, frozen=frozen)
-    found = find_interpreter(python, _requires_python(script, lock), memory=cache.interpreters)
-    if lock is None:
-        make = partial(api.lock, script, python=found, offline=offline, resolver=resolver, notify=notify)
-        lock = cached_lock(cache, _key(script, found), make)
-        if script.lock is not None:
-            _write_back(file, script.lock, lock, notify)
-    if installer is None:
-        installer = api.default_installer(cache, script.header)
-    return api.sync(lock, python=found, installer=installer, cache=cache, offline=offline, notify=notify)
+    file = read_script(Path(path))
+
+    def write_back(old: Lock, new: Lock) -> bool:
+        if new == old:
+            return True
+        try:
+            _write(file, embed(file.text, new))
+        except FileTrouble as trouble:
+            if upgrade:
+                raise
+            notify(f"{trouble}; its refreshed lock stays in the cache")
+            return False
+        changes = "; ".join(map(str, changes_between(old, new))) or "no pin changed"
+        why = "its lock was upgraded" if upgrade else "the header changed, so its lock was refreshed"
+        notify(f"{why}: {changes}")
+        return True
+
+    prepared = prepare(
+        file.text,
+        cache=cache or Cache.default(),
+        upgrade=upgrade,
+        offline=offline,
+        written_at=file.stamp[-1] / 1e9,
+        write_back=write_back if write else None,
+        notify=notify,
+        **options,
+    )
+    return prepared.environment
 
 
 def which_file(path: AnyPath, *, python: str | None = None, cache: Cache | None = None) -> Path | None:
@@ -189,53 +201,6 @@ def which_file(path: AnyPath, *, python: str | None = None, cache: Cache | None 
 
     :raises ScriptlockError: as :func:`sync_file`.
     """
-    from scriptlock.cache.environments import ready_python
     from scriptlock.cache.layout import Cache
-    from scriptlock.cache.locks import kept_lock
 
-    _, script = read(path)
-    cache = cache or Cache.default()
-    if script.header is None and script.lock is None:
-        script = parse(_NOTHING_DECLARED)
-    lock = _usable_lock(script, locked=False, frozen=False)
-    found = find_interpreter(python, _requires_python(script, lock), memory=cache.interpreters)
-    lock = lock or kept_lock(cache, _key(script, found))
-    return None if lock is None else ready_python(cache, found, select(lock, found.markers))
-
-
-def _requires_python(script: Script, lock: Lock | None) -> SpecifierSet | None:
-    # They differ only where a stale lock is used as it stands.
-    return script.header.requires_python if script.header else lock.requires_python if lock else None
-
-
-def _usable_lock(script: Script, *, locked: bool, frozen: bool) -> Lock | None:
-    if frozen and script.lock is not None:
-        return script.lock
-    try:
-        api.check(script)
-    except StaleLock:
-        if locked:
-            raise
-        return None
-    except NotLocked:
-        if locked or frozen or must_be_locked(script):
-            raise
-        return None
-    return script.lock
-
-
-def _key(script: Script, interpreter: Interpreter) -> str:
-    from scriptlock.cache.locks import lock_key
-
-    assert script.header is not None  # noqa: S101 - check() has raised NoHeader otherwise
-    return lock_key(script.header.inputs, api.target_for(script.header, interpreter), script.lock)
-
-
-def _write_back(file: ScriptFile, old: Lock, new: Lock, notify: Notify) -> None:
-    try:
-        _write(file, embed(file.text, new))
-    except FileTrouble as trouble:
-        notify(f"{trouble}; its refreshed lock stays in the cache")
-        return
-    changes = "; ".join(map(str, changes_between(old, new))) or "no pin changed"
-    notify(f"the header changed, so its lock was refreshed: {changes}")
+    return built_python(read_script(Path(path)).text, cache=cache or Cache.default(), python=python)

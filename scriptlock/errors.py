@@ -49,6 +49,15 @@ class NotLocked(ScriptlockError):
         return "the script carries no lock"
 
 
+class NotCached(ScriptlockError):
+    """The cache keeps no lock for the script as it is now."""
+
+    hint = "run the script once, or lock it without --from-cache"
+
+    def __str__(self) -> str:
+        return "the cache keeps no lock for this header and Python"
+
+
 class StaleLock(ScriptlockError):
     """The footer was written for other dependencies than the script now declares."""
 
@@ -125,6 +134,17 @@ class Offline(ScriptlockError):
 
     def __str__(self) -> str:
         return f"offline, and {self.missing}"
+
+
+class FetchError(ScriptlockError):
+    """A script could not be fetched from its URL."""
+
+    def __init__(self, reason: str, hint: str | None = None) -> None:
+        super().__init__(reason, hint)
+        self.reason, self.hint = reason, hint
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 class ToolError(ScriptlockError):

@@ -44,35 +44,37 @@ def start(words: "Sequence[str]", execute: "Execute" = os.execve) -> None:
         lease = _hold(f"{root}/v1/leases/{key.replace('/', '-')}")
         if digest(_read(f"{environment}/{RECEIPT}")) == receipt:
             os.set_inheritable(lease, True)  # noqa: FBT003 - the only way to call it
-            become(environment, path, words[2:], execute)
+            become(environment, words[1:], execute)
     except (OSError, ValueError):
         pass
     if lease >= 0:
         os.close(lease)  # the slow way may have to lock out everybody, us included
 
 
-def become(
-    environment: str, path: str, arguments: "Sequence[str]", execute: "Execute" = os.execve
-) -> "NoReturn":
-    """Let the script take this process's place, run by the environment's python.
+def become(environment: str, words: "Sequence[str]", execute: "Execute" = os.execve) -> "NoReturn":
+    """Let a script take this process's place, run by the environment's python.
 
+    :param words: the script and its arguments.
     :raises OSError: if the system refuses, as it does when there are too many arguments.
     """
-    # As in an activated environment: `python` and the packages' commands are its own.
-    search = os.environ.get("PATH", os.defpath)
-    commands = f"{environment}/bin"
-    environ = {
-        **os.environ,
-        "PATH": f"{commands}:{search}" if search else commands,
-        "VIRTUAL_ENV": environment,
-    }
-    python = f"{commands}/python"
-    # Python would take a name that starts with a dash for an option.
-    name = f"./{path}" if path.startswith("-") else path
+    python = f"{environment}/bin/python"
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
-    execute(python, [python, name, *arguments], environ)
+    execute(python, [python, *words], activated(environment, f"{environment}/bin"))
+
+
+def activated(environment: str, commands: str) -> dict[str, str]:
+    """Return what a script sees of our variables: as in an activated environment, `python` is its own.
+
+    :param commands: the folder of the environment's commands.
+    """
+    search = os.environ.get("PATH", os.defpath)
+    return {
+        **os.environ,
+        "PATH": f"{commands}{os.pathsep}{search}" if search else commands,
+        "VIRTUAL_ENV": environment,
+    }
 
 
 def cache_root(environ: "Mapping[str, str]") -> str | None:

@@ -24,9 +24,9 @@ FILES = {
 LAYERS = (
     "__main__ launch cli",
     "scriptlock",
-    "api by_path",
+    "api by_path by_text",
     "resolve install cache",
-    "files disk process interpreters probe pip_configuration",
+    "files disk process child download interpreters probe pip_configuration",
     "script parts nearmiss header settings requirements footer document changes",
     "targets model pin_changes",
     "syntax tomltext source errors",

@@ -27,6 +27,7 @@ def test_a_new_cache_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert sorted(path.name for path in cache.root.iterdir()) == [".gitignore", "CACHEDIR.TAG", "v1"]
     assert sorted(path.name for path in (cache.root / "v1").iterdir()) == [
         "environments",
+        "fetched",
         "http",
         "interpreters",
         "leases",
@@ -133,6 +134,25 @@ def test_a_place_where_no_folder_can_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     assert refusal(tmp_path / "file" / "cache") == "the cache ROOT cannot be used: File exists"
+
+
+def test_a_home_that_is_not_known_is_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert refusal(Path("~/.cache/scriptlock")) == "the home folder of this user is not known"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can write to the folders of others")
+def test_root_makes_nothing_in_the_home_of_a_user(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, 12345, 12345)
+
+    said = refusal(home / ".cache" / "scriptlock")
+
+    assert said == "root would make the cache ROOT in the folder of another user"
+    assert list(home.iterdir()) == []
 
 
 def test_the_variable_names_the_cache() -> None:

@@ -17,7 +17,7 @@ TAG = (
     "Signature: 8a477f597d28d172789f06886806bc55\n"
     "# A cache of scriptlock; backups may leave it out. See https://bford.info/cachedir/\n"
 )
-FOLDERS = "environments leases memo scripts locks wheels trash interpreters http virtualenv".split()
+FOLDERS = "environments leases memo scripts locks wheels trash interpreters http virtualenv fetched".split()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +85,11 @@ class Cache:
         """What virtualenv remembers."""
         return self._folder("virtualenv")
 
+    @property
+    def fetched(self) -> Path:
+        """Scripts that were given by URL, each in a folder of its own."""
+        return self._folder("fetched")
+
     def _folder(self, name: str) -> Path:
         return self.root / "v1" / name
 
@@ -96,6 +101,7 @@ class Cache:
         self._check_path()
         try:
             if not self.root.exists():
+                self._check_place()
                 self.root.parent.mkdir(parents=True, exist_ok=True)
                 with suppress(FileExistsError):  # somebody else was faster; what they made is looked at below
                     self.root.mkdir(mode=0o700)
@@ -110,12 +116,23 @@ class Cache:
             raise CacheError(f"the cache {self.root} cannot be used: {reason}", _ELSEWHERE) from error
 
     def _check_path(self) -> None:
+        if self.root.parts[:1] == ("~",):
+            raise CacheError("the home folder of this user is not known", _ELSEWHERE)
         if not self.root.is_absolute():
             raise CacheError(
                 f"the cache folder must be an absolute path, not {self.root}", f"correct {VARIABLE}"
             )
         if os.pathsep in str(self.root).removeprefix(self.root.anchor):
             raise CacheError(f"the cache {self.root} has a {os.pathsep!r} in its path", _ELSEWHERE)
+
+    def _check_place(self) -> None:
+        if sys.platform == "win32" or os.geteuid() != 0:
+            return
+        place = next(folder for folder in self.root.parents if folder.exists())
+        if place.stat().st_uid != 0:
+            # As with sudo, which may keep HOME: the user could never again write to what root makes there.
+            reason = f"root would make the cache {self.root} in the folder of another user"
+            raise CacheError(reason, f"use `sudo -H`, or {_ELSEWHERE}")
 
     def _check_folder(self, found: os.stat_result) -> None:
         if stat.S_ISLNK(found.st_mode):

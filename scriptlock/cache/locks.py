@@ -33,21 +33,22 @@ def kept_lock(cache: Cache, key: str) -> Lock | None:
     """Return the lock kept under a key, or None."""
     # What is damaged, or written by a newer scriptlock, is as good as not there.
     with suppress(FileNotFoundError, InvalidScript):
-        return parse(_path(cache, key).read_bytes()).lock
+        return parse(lock_path(cache, key).read_bytes()).lock
     return None
 
 
-def cached_lock(cache: Cache, key: str, make: Callable[[], Lock]) -> Lock:
+def cached_lock(cache: Cache, key: str, make: Callable[[], Lock], *, anew: bool = False) -> Lock:
     """Return the lock kept under a key; if there is none, make it, once for everybody who asks.
 
+    :param anew: make it even if there is one, and keep it in its place.
     :raises EnvironmentBusy: if somebody else takes too long to make it.
     """
-    if found := kept_lock(cache, key):
+    if not anew and (found := kept_lock(cache, key)):
         return found
-    path, seconds = _path(cache, key), patience()
+    path, seconds = lock_path(cache, key), patience()
     try:
         with FileLock(path.with_suffix(".busy"), timeout=seconds):
-            if found := kept_lock(cache, key):
+            if not anew and (found := kept_lock(cache, key)):
                 return found
             made = make()
             _store(path, made)
@@ -56,7 +57,8 @@ def cached_lock(cache: Cache, key: str, make: Callable[[], Lock]) -> Lock:
         raise EnvironmentBusy(seconds, None) from None
 
 
-def _path(cache: Cache, key: str) -> Path:
+def lock_path(cache: Cache, key: str) -> Path:
+    """Return where the lock of that key is kept; the file's modification is when it was resolved."""
     # A footer with no script above it: the same reader, the same checks.
     return cache.locks / f"{key}.py"
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from scriptlock import api, by_path
+from scriptlock.by_text import must_be_locked
 from scriptlock.cli import options
 from scriptlock.cli.outcome import worst
 from scriptlock.cli.progress import Progress
@@ -20,10 +21,11 @@ from scriptlock.errors import NotLocked, ScriptlockError, StaleLock
 
 @click.command()
 @options.paths
-@click.option("-U", "--upgrade", is_flag=True, help="Choose every version anew.")
+@options.upgrade
 @click.option(
     "-P", "--upgrade-package", "upgrade_packages", multiple=True, metavar="NAME", help="Choose this one anew."
 )
+@click.option("--from-cache", is_flag=True, help="Write the lock that `run` keeps in the cache; ask nobody.")
 @click.option("--check", "check_only", is_flag=True, help="Write nothing; exit 1 if something would change.")
 @click.option("--dry-run", is_flag=True, help="Write nothing; print what would change.")
 @options.locked_only
@@ -41,7 +43,8 @@ def lock(paths: Sequence[Path], *, check_only: bool, dry_run: bool, as_json: boo
       scriptlock lock --upgrade-package idna *.py
       scriptlock lock --upgrade --dry-run report.py
     """
-    if check_only and not (wishes["upgrade"] or wishes["upgrade_packages"]):
+    options.refuse_contradictions(wishes)
+    if check_only and not (wishes["upgrade"] or wishes["upgrade_packages"] or wishes["from_cache"]):
         sys.exit(_check(paths, locked_only=wishes["locked_only"], as_json=as_json))
     answers, codes = [], []
     with Progress(f"locking {count(paths)}") as progress:
@@ -89,7 +92,7 @@ def _check(paths: Iterable[Path], *, locked_only: bool, as_json: bool) -> int:
         try:
             _, script = by_path.read(path)
             warn(path, script.warnings)
-            if not locked_only or by_path.must_be_locked(script):
+            if not locked_only or must_be_locked(script):
                 api.check(script)
         except ScriptlockError as problem:
             error = problem

@@ -21,14 +21,25 @@ def out(text: str) -> None:
     click.echo(text, color=_coloured())
 
 
-def complain(path: Path, error: ScriptlockError, *, with_hint: bool = True) -> None:
+def complain(path: Path | str, error: ScriptlockError, *, with_hint: bool = True) -> None:
     """Say on stderr what went wrong with a script, where, and what to do."""
     _say(path, error.line, str(error))
-    if with_hint and error.hint:
+    if with_hint:
+        _advise(error)
+
+
+def confess(error: ScriptlockError) -> None:
+    """Say on stderr what went wrong with no script in particular, and what to do."""
+    click.echo(f"scriptlock: {error}", err=True, color=_coloured())
+    _advise(error)
+
+
+def _advise(error: ScriptlockError) -> None:
+    if error.hint:
         click.echo(f"{click.style('hint:', fg='cyan')} {error.hint}", err=True, color=_coloured())
 
 
-def remark(path: Path, message: str) -> None:
+def remark(path: Path | str, message: str) -> None:
     """Say on stderr what was done to a script."""
     _say(path, None, message)
 
@@ -39,7 +50,7 @@ def warn(path: Path, notices: Iterable[Notice]) -> None:
         _say(path, notice.line, f"warning: {notice.message}")
 
 
-def _say(path: Path, line: int | None, message: str) -> None:
+def _say(path: Path | str, line: int | None, message: str) -> None:
     place = click.format_filename(path) + (f":{line}" if line else "")
     click.echo(f"scriptlock: {place}: {message}", err=True, color=_coloured())
 
@@ -83,12 +94,12 @@ def lock_json(result: LockResult) -> dict[str, Any]:
     }
 
 
-def check_json(path: Path, error: ScriptlockError | None) -> dict[str, Any]:
+def check_json(path: Path | str, error: ScriptlockError | None) -> dict[str, Any]:
     """Return what checking a script came to, as JSON values."""
     return {"path": click.format_filename(path), "error": _error_json(error)}
 
 
-def sync_json(path: Path, python: Path | None, error: ScriptlockError | None) -> dict[str, Any]:
+def sync_json(path: Path | str, python: Path | None, error: ScriptlockError | None) -> dict[str, Any]:
     """Return which python a script's environment has, as JSON values."""
     return {**check_json(path, error), "python": str(python) if python else None}
 

@@ -1,0 +1,253 @@
+"""The environment of a script, wherever its text comes from: which lock it gets, and who remembers that."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scriptlock import api
+from scriptlock.api import Notify, nobody
+from scriptlock.errors import NoHeader, NotCached, NotLocked, Offline, ResolutionError, StaleLock
+from scriptlock.interpreters import Interpreter, find_interpreter
+from scriptlock.model import Lock, Pin
+from scriptlock.script import Script, parse
+from scriptlock.targets import select
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
+
+    from scriptlock.cache.environments import Environment
+    from scriptlock.cache.layout import Cache
+    from scriptlock.install import Installer
+    from scriptlock.resolve import Resolver
+
+_NOTHING_DECLARED = "# /// script\n#\n# ///\n"
+"""A script without a header runs like one whose header asks for nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """The environment that a script runs in."""
+
+    environment: Environment
+    kept_as: str | None
+    """The key of its lock in the cache, None if the script carries it."""
+
+
+def prepare(
+    text: bytes,
+    *,
+    cache: Cache,
+    python: str | None = None,
+    locked: bool = False,
+    frozen: bool = False,
+    upgrade: bool = False,
+    extra: Sequence[Requirement] = (),
+    max_age: timedelta | None = None,
+    written_at: float | None = None,
+    offline: bool = False,
+    resolver: Resolver | None = None,
+    installer: Installer | None = None,
+    write_back: Callable[[Lock, Lock], bool] | None = None,
+    notify: Notify = nobody,
+) -> Prepared:
+    """Return the environment that a script runs in, locking and building what is missing.
+
+    :param locked: a footer that is missing or stale is an error.
+    :param frozen: use the footer as it stands, stale or not.
+    :param upgrade: choose every version anew.
+    :param extra: what this one run needs on top; its lock is kept in the cache, never in the script.
+    :param max_age: notify of a lock that was resolved longer ago.
+    :param written_at: when the script was written last (seconds since 1970), if that is known.
+    :param write_back: is given the footer's lock and the one that takes its place, and returns whether it
+        is in the script now; without it, it is only kept in the cache.
+    :param notify: is told of old locks, of moved pins, and of waiting.
+    :raises ScriptlockError: as :func:`scriptlock.lock` and :func:`scriptlock.sync`.
+    """
+    if (frozen and (upgrade or extra)) or (locked and upgrade):
+        raise ValueError("a lock cannot be kept and changed at once")
+    from scriptlock.cache import ages
+
+    cache.prepare()
+    script = declared(text)
+    lock = usable_lock(script, locked=locked, frozen=frozen)
+    found = find_interpreter(python, requires_python(script, lock), memory=cache.interpreters)
+    choose = _Chooser(
+        cache=cache, python=found, upgrade=upgrade, offline=offline, resolver=resolver, notify=notify
+    )
+    key = None
+    if lock is None or upgrade:
+        lock, key = choose.lock(script)
+        if script.lock is not None and write_back is not None and write_back(script.lock, lock):
+            ages.note(cache, lock, ages.kept_since(cache, key))
+            key = None
+    if max_age is not None:
+        since = ages.kept_since(cache, key) if key else ages.known_since(cache, lock, written_at)
+        _warn_of_age(since, max_age, notify)
+    if extra:
+        lock, key = choose.lock_with(script, lock, extra)
+    if installer is None:
+        installer = api.default_installer(cache, script.header)
+    environment = api.sync(
+        lock, python=found, installer=installer, cache=cache, offline=offline, notify=notify
+    )
+    return Prepared(environment=environment, kept_as=key)
+
+
+def _warn_of_age(since: float, max_age: timedelta, notify: Notify) -> None:
+    age = timedelta(seconds=time.time() - since)
+    if age > max_age:
+        hours = age // timedelta(hours=1)
+        shown = f"{age.days} days" if age.days > 1 else f"{hours} hour{'' if hours == 1 else 's'}"
+        notify(f"its lock is {shown} old; --upgrade resolves it anew")
+
+
+def built_python(text: bytes, *, cache: Cache, python: str | None = None) -> Path | None:
+    """Return the python of the environment that a script would run in now, None if it is not built.
+
+    Asks no network, changes nothing.
+
+    :raises ScriptlockError: as :func:`prepare`.
+    """
+    from scriptlock.cache import locks
+    from scriptlock.cache.environments import ready_python
+
+    script = declared(text)
+    lock = usable_lock(script, locked=False, frozen=False)
+    found = find_interpreter(python, requires_python(script, lock), memory=cache.interpreters)
+    lock = lock or locks.kept_lock(cache, lock_key(script, found))
+    return None if lock is None else ready_python(cache, found, select(lock, found.markers))
+
+
+def kept_lock(script: Script, *, python: str | None = None, cache: Cache | None = None) -> Lock:
+    """Return the lock that the user's cache keeps for a script.
+
+    :raises NotCached: if it keeps none.
+    :raises NoHeader: if the script declares nothing.
+    """
+    from scriptlock.cache import locks
+    from scriptlock.cache.layout import Cache
+
+    if script.header is None:
+        raise NoHeader
+    cache = cache or Cache.default()
+    cache.prepare()
+    found = find_interpreter(python, script.header.requires_python, memory=cache.interpreters)
+    # A stale script has its own; the other one is from before it was locked.
+    for former in (script, replace(script, lock=None)):
+        if lock := locks.kept_lock(cache, lock_key(former, found)):
+            return lock
+    raise NotCached
+
+
+def declared(text: bytes) -> Script:
+    """Return what a script says; where it declares nothing at all, that it asks for nothing.
+
+    :raises InvalidScript: as :func:`scriptlock.parse`.
+    """
+    script = parse(text)
+    return parse(_NOTHING_DECLARED) if script.header is None and script.lock is None else script
+
+
+def must_be_locked(script: Script) -> bool:
+    """Return whether the script carries a lock, or its header requires one."""
+    return script.lock is not None or (script.header is not None and script.header.settings.required)
+
+
+def usable_lock(script: Script, *, locked: bool, frozen: bool) -> Lock | None:
+    """Return the footer's lock, or None if another one has to be found.
+
+    :raises StaleLock, NotLocked: where that is not allowed.
+    """
+    if frozen and script.lock is not None:
+        return script.lock
+    try:
+        api.check(script)
+    except StaleLock:
+        if locked:
+            raise
+        return None
+    except NotLocked:
+        if locked or frozen or must_be_locked(script):
+            raise
+        return None
+    return script.lock
+
+
+def requires_python(script: Script, lock: Lock | None) -> SpecifierSet | None:
+    """Return what the script asks of its Python."""
+    # They differ only where a stale lock is used as it stands.
+    return script.header.requires_python if script.header else lock.requires_python if lock else None
+
+
+def lock_key(script: Script, interpreter: Interpreter) -> str:
+    """Return the name under which the cache keeps the lock of a script whose footer does not answer it."""
+    from scriptlock.cache import locks
+
+    assert script.header is not None  # noqa: S101 - check() has raised NoHeader otherwise
+    return locks.lock_key(script.header.inputs, api.target_for(script.header, interpreter), script.lock)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chooser:
+    """Finds locks in the cache, and makes those that are missing."""
+
+    cache: Cache
+    python: Interpreter
+    upgrade: bool
+    offline: bool
+    resolver: Resolver | None
+    notify: Notify
+
+    def lock(self, script: Script) -> tuple[Lock, str]:
+        """Return the lock that answers the header, and the key it is kept under."""
+        from scriptlock.cache.locks import cached_lock
+
+        if self.upgrade and self.offline:
+            raise Offline("an upgrade has to ask an index")
+        key = lock_key(script, self.python)
+        return cached_lock(self.cache, key, partial(self._resolve, script), anew=self.upgrade), key
+
+    def lock_with(self, script: Script, base: Lock, extra: Sequence[Requirement]) -> tuple[Lock, str]:
+        """Return a lock of the same and more, with as few of its pins moved as that allows, and its key."""
+        assert script.header is not None  # noqa: S101 - as in lock_key()
+        header = replace(script.header, dependencies=(*script.header.dependencies, *extra))
+        wanted = ", ".join(map(str, extra))
+        try:
+            lock, key = self.lock(Script(header=header, lock=base))
+        except ResolutionError as error:
+            # Only what the header says has a line in the script.
+            if not any(map(script.header.line_of, error.requirements)):
+                error.line = None
+            raise
+        kept = {pin.name: pin for pin in select(base, self.python.markers)}
+        for pin in lock.pins:
+            if pin.name in kept and pin.version != kept[pin.name].version:
+                usual = kept[pin.name].version
+                self.notify(f"together with {wanted}, {pin.name} is {pin.version}, not {usual}")
+        pins = tuple(_trusted(pin, kept.get(pin.name)) for pin in lock.pins)
+        return replace(lock, pins=pins), key
+
+    def _resolve(self, script: Script) -> Lock:
+        from scriptlock.resolve.pip_tools import PipTools
+
+        return api.lock(
+            script,
+            python=self.python,
+            upgrade=self.upgrade,
+            offline=self.offline,
+            resolver=self.resolver or PipTools(cache_dir=self.cache.http),
+            notify=self.notify,
+        )
+
+
+def _trusted(pin: Pin, kept: Pin | None) -> Pin:
+    """Return a pin with the hashes that the script has for the same file, whatever an index says now."""
+    same = kept is not None and (pin.version, pin.url) == (kept.version, kept.url)
+    return replace(pin, hashes=kept.hashes) if kept and same else pin
