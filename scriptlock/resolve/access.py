@@ -87,7 +87,7 @@ class Access:
         collector = repository.finder._link_collector  # noqa: SLF001 - borrowed.py knows its class
 
         def read(page: Any) -> list[Any]:
-            content = collector.fetch_response(page, package_name=name)
+            content = collector.fetch_response(page)
             return list(self._borrowed.parse_links(content)) if content else []
 
         found = collector.collect_sources(project_name=name, candidates_from_page=read)

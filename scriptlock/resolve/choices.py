@@ -81,8 +81,11 @@ def _sha256(candidate: Any, session: Any) -> str:
     if "sha256" in hashes:
         return str(hashes["sha256"]).lower()
     downloaded = candidate.get_install_requirement().download_info
-    if downloaded and downloaded.archive_info and "sha256" in (downloaded.archive_info.hashes or {}):
-        return str(downloaded.archive_info.hashes["sha256"])
+    # pip renamed it in 26.1, when it moved to another way of saying where a file is from.
+    told = getattr(downloaded, "archive_info", None) or getattr(downloaded, "info", None)
+    known = getattr(told, "hashes", None)
+    if known and "sha256" in known:
+        return str(known["sha256"])
     digests = {
         name: hashlib.new(name, usedforsecurity=name == "sha256")
         for name in ["sha256", *CHECKED.intersection(hashes)]
