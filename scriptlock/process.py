@@ -44,14 +44,16 @@ def run(
     :param inherit: descriptors it keeps open.
     :raises OSError: if it cannot be started.
     """
-    # A module in the working folder would be imported before the real one.
-    with tempfile.TemporaryDirectory(prefix="scriptlock-") as folder:
+    # A module in the working folder would be imported before the real one. The same folder is for its
+    # temporary files: pip leaves them behind when it is killed.
+    with tempfile.TemporaryDirectory(prefix="scriptlock-", ignore_cleanup_errors=True) as folder:
+        temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), folder)
         return subprocess.run(
             list(argv),
             input=text,
             capture_output=True,
             cwd=folder,
-            env=clean_environment(os.environ) | dict(environ or {}),
+            env=clean_environment(os.environ) | temporary | dict(environ or {}),
             pass_fds=tuple(inherit),
             encoding="utf-8",
             errors="replace",

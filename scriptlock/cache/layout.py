@@ -25,6 +25,8 @@ class Cache:
     """A folder of ours; nothing in it is touched before :meth:`prepare` has looked at it."""
 
     root: Path
+    is_temporary: bool = False
+    """It is for one run, and nobody else may still be busy in it after that."""
 
     @classmethod
     def default(cls, environ: Mapping[str, str] = os.environ) -> Cache:

@@ -27,7 +27,7 @@ def temporary_cache() -> Iterator[Cache]:
         reason = f"no temporary folder can be made: {error.strerror or error}"
         raise CacheError(reason, "set TMPDIR to a folder of your own") from error
     try:
-        yield Cache(root=root)
+        yield Cache(root=root, is_temporary=True)
     finally:
         with undisturbed():
             delete(root)

@@ -33,9 +33,11 @@ def compile_in_background(cache: Cache, interpreter: Interpreter, digests: Seque
 
     The process outlives this one, holds no environment, and its priority is the lowest there is.
 
+    Nothing happens for a cache that will be gone soon.
+
     :param digests: of wheels in the store.
     """
-    if os.name != "posix" or not digests:
+    if os.name != "posix" or not digests or cache.is_temporary:
         return
     python = [str(interpreter.executable), "-I", "-S", bytecode.__file__]
     work = [str(cache.wheels), str(cache.leases / LEASE), python_name(interpreter), *digests]
