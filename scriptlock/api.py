@@ -147,7 +147,9 @@ def _default_resolver() -> Resolver:
     from scriptlock.cache.layout import Cache
     from scriptlock.resolve.pip_tools import PipTools
 
-    return PipTools(cache_dir=Cache.default().http)
+    cache = Cache.default()
+    cache.prepare()
+    return PipTools(cache_dir=cache.http)
 
 
 def sync(
