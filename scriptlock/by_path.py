@@ -163,7 +163,9 @@ def sync_file(
     :raises ScriptlockError: as :func:`lock_file` and :func:`scriptlock.sync`.
     """
     from scriptlock.cache.layout import Cache
+    from scriptlock.cache.registry import register
 
+    cache = cache or Cache.default()
     file = read_script(Path(path))
 
     def write_back(old: Lock, new: Lock) -> bool:
@@ -183,7 +185,7 @@ def sync_file(
 
     prepared = prepare(
         file.text,
-        cache=cache or Cache.default(),
+        cache=cache,
         upgrade=upgrade,
         offline=offline,
         written_at=file.stamp[-1] / 1e9,
@@ -191,6 +193,8 @@ def sync_file(
         notify=notify,
         **options,
     )
+    if not options.get("extra"):  # that was for once
+        register(cache, file.path, prepared.environment.path, lock=prepared.kept_as)
     return prepared.environment
 
 

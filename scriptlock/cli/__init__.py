@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import click
 
+from scriptlock.cli.caching import cache
 from scriptlock.cli.locking import check, lock, strip
 from scriptlock.cli.outcome import INTERRUPTED, RUN_FAILED, TROUBLE
 from scriptlock.cli.running import run, sync, which
@@ -39,7 +40,7 @@ def verbs() -> None:
     """
 
 
-for verb in (lock, check, run, sync, which, strip):
+for verb in (lock, check, run, sync, which, strip, cache):
     verbs.add_command(verb)
 
 
