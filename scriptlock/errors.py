@@ -207,6 +207,17 @@ class EnvironmentBusy(ScriptlockError):
         return f"waited {self.seconds:.0f} s for {who} to finish building the environment"
 
 
+class LauncherError(ScriptlockError):
+    """A script cannot be made a command, or a command is none of ours."""
+
+    def __init__(self, reason: str, hint: str | None = None) -> None:
+        super().__init__(reason, hint)
+        self.reason, self.hint = reason, hint
+
+    def __str__(self) -> str:
+        return self.reason
+
+
 class ScriptChanged(ScriptlockError):
     """Somebody edited the script while it was being locked; their edit was kept and ours was not written."""
 

@@ -152,7 +152,7 @@ def remember(name: str, path: str, environment: str) -> None:
         # If it is not the Python that runs this, it was the best that could be found.
         search = "" if python == os.path.realpath(_running()) else _search()
         # A lock that is kept in the cache may be replaced there, or thrown away.
-        files = [python] if _carries_its_lock(path) else [python, f"{folder}/locks"]
+        files = [python] if carries_its_lock(path) else [python, f"{folder}/locks"]
         lines = [f"{interpreter}/{resolution}", digest(receipt), search]
         lines += [line for file in files for line in (file, _mark(file))]
         if memo_name(path) != name or "\n" in "".join(lines):
@@ -165,7 +165,8 @@ def remember(name: str, path: str, environment: str) -> None:
         pass
 
 
-def _carries_its_lock(path: str) -> bool:
+def carries_its_lock(path: str) -> bool:
+    """Return whether a script that ran carries the lock that it ran with, and no other decides."""
     from scriptlock.api import check
     from scriptlock.errors import NotLocked, StaleLock
     from scriptlock.script import parse
@@ -216,9 +217,9 @@ def _search() -> str:
 def digest(text: bytes) -> str:
     """Return the sha256 as hex digits, by the module that hashlib would load much more beside."""
     try:
-        from _sha2 import sha256
+        from _sha2 import sha256  # type: ignore[import-not-found]
     except ImportError:  # Python 3.11
-        from _sha256 import sha256
+        from _sha256 import sha256  # type: ignore[import-not-found]
     return str(sha256(text).hexdigest())
 
 

@@ -24,10 +24,11 @@ FILES = {
 LAYERS = (
     "__main__ launch cli",
     "scriptlock",
-    "api by_path by_text",
+    "api by_path by_text launcher",
     "resolve install cache",
     "files disk process child download interpreters probe pip_configuration",
     "script parts nearmiss header settings requirements footer document changes",
+    "grid",
     "targets model pin_changes",
     "syntax tomltext source errors",
     "source errors",

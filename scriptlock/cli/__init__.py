@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from scriptlock.cli.caching import cache
+from scriptlock.cli.installing import install, uninstall
 from scriptlock.cli.locking import check, lock, strip
 from scriptlock.cli.outcome import INTERRUPTED, RUN_FAILED, TROUBLE
 from scriptlock.cli.running import run, sync, which
@@ -40,7 +41,7 @@ def verbs() -> None:
     """
 
 
-for verb in (lock, check, run, sync, which, strip, cache):
+for verb in (lock, check, run, sync, which, install, uninstall, strip, cache):
     verbs.add_command(verb)
 
 

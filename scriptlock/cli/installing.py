@@ -1,0 +1,114 @@
+"""The verbs that make a script a command of the user: install, uninstall."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from scriptlock import by_path, launch, launcher
+from scriptlock.cache import registry
+from scriptlock.cache.layout import Cache
+from scriptlock.cli import options
+from scriptlock.cli.progress import Progress
+from scriptlock.cli.report import complain, confess, out, remark
+from scriptlock.errors import FileTrouble, LauncherError, ScriptChanged, ScriptlockError
+
+
+@click.command()
+@options.path
+@click.option("--name", help="What to call it; the script's own name without .py otherwise.")
+@options.offline
+def install(path: Path, *, name: str | None, offline: bool) -> None:
+    """Make a script a command that starts it from its environment, with nothing but a shell in front.
+
+    The environment is built now and protected from `cache prune`. What the script says of its
+    dependencies may change later: the command notices, and goes by `scriptlock run`.
+
+    \b
+    Examples:
+      scriptlock install report.py
+      scriptlock install --name monthly-report report.py
+    """
+    try:
+        _install(path, path.stem if name is None else name, offline=offline)
+    except ScriptlockError as error:
+        complain(path, error)
+        sys.exit(error.exit_code)
+
+
+def _install(path: Path, name: str, *, offline: bool) -> None:
+    folder = launcher.commands_folder()
+    command = launcher.launcher_path(folder, name)
+    launcher.started_script(command)  # before a long build, not after it
+    cache = Cache.default()
+    script = Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute() leaves .. in it
+    for _ in range(2):  # the first time, its lock may be refreshed
+        modified = _modified(script)
+        with Progress(f"preparing {click.format_filename(path)}") as progress:
+
+            def notify(message: str, progress: Progress = progress) -> None:
+                with progress.pause():
+                    remark(path, message)
+
+            environment = by_path.sync_file(path, offline=offline, cache=cache, notify=notify)
+        with environment:
+            if _modified(script) == modified:
+                break
+    else:
+        raise ScriptChanged
+    is_sure = launch.carries_its_lock(str(script))
+    try:
+        registry.protect(cache, script.resolve())
+    except OSError as error:
+        raise LauncherError(f"its environment cannot be protected: {error.strerror}") from error
+    is_straight = launcher.write_launcher(
+        command, script, environment.path, cache, modified=modified if is_sure else None
+    )
+    out(click.format_filename(command))
+    if not is_straight:
+        remark(path, "the command goes by `scriptlock run`, for the shell could not tell when it is changed")
+    if (found := shutil.which(name)) is None:
+        remark(path, f"{folder} is not on PATH")
+    elif not os.path.samefile(found, command):  # noqa: PTH121 - two strings
+        remark(path, f"{name} is {found}, which comes before it on PATH")
+
+
+def _modified(script: Path) -> int:
+    try:
+        return script.stat().st_mtime_ns
+    except OSError as error:
+        raise FileTrouble(f"it cannot be read: {error.strerror}") from error
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+def uninstall(names: tuple[str, ...]) -> None:
+    """Remove commands that `scriptlock install` made, and the protection of their environments.
+
+    \b
+    Example:
+      scriptlock uninstall report
+    """
+    codes = []
+    for name in names:
+        try:
+            _uninstall(name)
+        except ScriptlockError as error:
+            confess(error)
+            codes.append(error.exit_code)
+    sys.exit(max(codes, default=0))
+
+
+def _uninstall(name: str) -> None:
+    cache = Cache.default()
+    folder = launcher.commands_folder()
+    script = launcher.remove_launcher(launcher.launcher_path(folder, name), cache)
+    if script not in launcher.installed_scripts(folder):
+        try:
+            registry.unprotect(cache, script.resolve())
+        except OSError as error:
+            raise LauncherError(f"{script} stays protected: {error.strerror}") from error

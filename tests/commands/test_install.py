@@ -1,0 +1,125 @@
+"""Scripts as commands of the user."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scriptlock.cache import registry
+from scriptlock.cache.layout import Cache
+from support.cli import Cli, Done
+from support.index import Index
+from support.scripts import RICH_SHOWN, edit
+
+
+@pytest.fixture
+def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's folder of commands, which is on PATH."""
+    folder = tmp_path / "my commands"
+    monkeypatch.setenv("XDG_BIN_HOME", str(folder))
+    monkeypatch.setenv("PATH", os.pathsep.join((str(folder), os.environ["PATH"])))
+    return folder
+
+
+def call(name: str, *arguments: str) -> Done:
+    """Run a command by its name, as a user does."""
+    done = subprocess.run([name, *arguments], capture_output=True, text=True, check=False)
+    return Done(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def test_an_installed_script_is_a_command(ready: Path, commands: Path, packages: Index, cli: Cli) -> None:
+    done = cli("install", ready)
+    packages.break_down()
+
+    assert done == Done(code=0, out=f"{commands / 'report'}\n", err="")
+    assert call("report") == Done(code=0, out=RICH_SHOWN, err="")
+
+
+def test_a_command_can_have_another_name(ready: Path, commands: Path, cli: Cli) -> None:
+    cli("install", "--name", "a report", ready)
+
+    assert call("a report").out == RICH_SHOWN
+
+
+def test_a_script_that_is_changed_later_is_run_as_it_is_then(
+    ready: Path, commands: Path, packages: Index, cli: Cli
+) -> None:
+    cli("install", ready)
+    edit(ready, '"rich"', '"idna"')
+
+    done = call("report")
+
+    assert (done.code, done.out) == (0, "idna 3.19\n")
+    assert "the header changed" in done.err
+
+
+def test_a_script_without_a_lock_goes_by_run(report: Path, commands: Path, cli: Cli) -> None:
+    done = cli("install", report)
+
+    assert (done.code, done.out) == (0, f"{commands / 'report'}\n")
+    assert "goes by `scriptlock run`" in done.err
+    assert call("report").out == RICH_SHOWN
+
+
+def test_a_stale_lock_is_refreshed_first(locked: Path, commands: Path, packages: Index, cli: Cli) -> None:
+    edit(locked, '"rich"', '"idna"')
+
+    done = cli("install", locked)
+
+    assert (done.code, done.out) == (0, f"{commands / 'report'}\n")
+    assert cli("check", locked).code == 0
+    assert call("report").out == "idna 3.19\n"
+
+
+def test_the_environment_is_protected_until_the_last_of_its_commands_is_gone(
+    ready: Path, commands: Path, cli: Cli
+) -> None:
+    cache = Cache.default()
+    cli("install", ready)
+    cli("install", "--name", "other", ready)
+    protected = [registry.is_protected(cache, ready)]
+
+    for name in ("report", "other"):
+        assert cli("uninstall", name) == Done(code=0, out="", err="")
+        protected.append(registry.is_protected(cache, ready))
+
+    assert protected == [True, True, False]
+    assert list(commands.iterdir()) == []
+
+
+def test_what_is_not_ours_is_left_alone(ready: Path, commands: Path, cli: Cli) -> None:
+    commands.mkdir()
+    (commands / "report").write_text("mine")
+
+    installed, uninstalled = cli("install", ready), cli("uninstall", "report", "nothing")
+
+    assert (installed.code, installed.out, uninstalled.code) == (2, "", 2)
+    assert "none of ours" in installed.err
+    assert "hint: choose another name with --name" in installed.err
+    assert "none of ours" in uninstalled.err
+    assert f"there is no {commands / 'nothing'}" in uninstalled.err
+    assert (commands / "report").read_text() == "mine"
+
+
+def test_a_folder_that_is_not_on_path_is_said_to_be_so(
+    ready: Path, tmp_path: Path, commands: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
+) -> None:
+    monkeypatch.setenv("XDG_BIN_HOME", str(tmp_path / "elsewhere"))
+
+    nowhere = cli("install", "--name", "no-such-command", ready)
+    shadowed = cli("install", "--name", "env", ready)
+
+    assert (nowhere.code, shadowed.code) == (0, 0)
+    assert f"{tmp_path / 'elsewhere'} is not on PATH" in nowhere.err
+    assert "which comes before it on PATH" in shadowed.err
+
+
+def test_a_script_that_is_not_there_is_no_command(tmp_path: Path, commands: Path, cli: Cli) -> None:
+    done = cli("install", "missing.py")
+
+    assert (done.code, done.out) == (2, "")
+    assert "Traceback" not in done.err
+    assert not commands.exists()
