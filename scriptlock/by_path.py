@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from scriptlock import api
 from scriptlock.api import Notify, nobody
 from scriptlock.by_text import built_python, kept_lock, must_be_locked, prepare
-from scriptlock.errors import FileTrouble, ScriptlockError
+from scriptlock.errors import CacheError, FileTrouble, ScriptlockError
 from scriptlock.files import ScriptFile, read_script, write_script
 from scriptlock.model import Lock
 from scriptlock.pin_changes import Change, changes_between
@@ -94,7 +96,20 @@ def lock_file(
     if lock is not script.lock:
         text = embed(file.text, lock)
         written = write and _write(file, text)
+        if lock == script.lock:
+            _note_resolved(lock)
     return LockResult(path=Path(path), script=script, lock=lock, written=written, notes=tuple(notes))
+
+
+def _note_resolved(lock: Lock) -> None:
+    """Remember that a lock was resolved now, which nobody can see in a file that stays as it was."""
+    from scriptlock.cache import ages
+    from scriptlock.cache.layout import Cache
+
+    cache = Cache.default()
+    with suppress(CacheError):  # who needs the cache will say so
+        cache.prepare()
+        ages.note(cache, lock, time.time())
 
 
 def lock_files(

@@ -131,7 +131,7 @@ def kept_lock(script: Script, *, python: str | None = None, cache: Cache | None 
     :raises NotCached: if it keeps none.
     :raises NoHeader: if the script declares nothing.
     """
-    from scriptlock.cache import locks
+    from scriptlock.cache import ages, locks
     from scriptlock.cache.layout import Cache
 
     if script.header is None:
@@ -139,9 +139,11 @@ def kept_lock(script: Script, *, python: str | None = None, cache: Cache | None 
     cache = cache or Cache.default()
     cache.prepare()
     found = find_interpreter(python, script.header.requires_python, memory=cache.interpreters)
-    # A stale script has its own; the other one is from before it was locked.
+    # A stale script has one of its own; the other is from before it was locked.
     for former in (script, replace(script, lock=None)):
-        if lock := locks.kept_lock(cache, lock_key(former, found)):
+        key = lock_key(former, found)
+        if lock := locks.kept_lock(cache, key):
+            ages.note(cache, lock, ages.kept_since(cache, key))
             return lock
     raise NotCached
 
@@ -221,6 +223,8 @@ class _Chooser:
         wanted = ", ".join(map(str, extra))
         try:
             lock, key = self.lock(Script(header=header, lock=base))
+        except Offline as error:
+            raise Offline(f"{wanted} is not resolved yet together with the script's own pins") from error
         except ResolutionError as error:
             # Only what the header says has a line in the script.
             if not any(map(script.header.line_of, error.requirements)):
