@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -60,31 +61,44 @@ class Filling:
             raise InstallError(f"{pin.name} {pin.version} cannot stand beside the others: {path}") from error
 
     def _add(self, wheel: StoredWheel, pin: Pin, bytecode: Bytecode | None) -> None:
-        site = f"{self.environment.schemes[wheel.root]}"
-        modified = timestamp(wheel.sha256)
-        for part in (wheel, bytecode) if bytecode else (wheel,):
-            self._make_folders(site, part.folders)
-            for path, size in part.files:
-                source = f"{part.content}/{path}"
-                try:
-                    found = os.stat(source)  # noqa: PTH116 - there are thousands, and a Path costs as much as this
-                except OSError as error:
-                    raise Spoiled(wheel) from error
-                # Only root can have written to it, or a disk that lost power.
-                if found.st_size != size or (part is wheel and found.st_mtime != modified):
-                    raise Spoiled(wheel)
-                self._put(source, f"{site}/{path}")
+        site = str(self.environment.schemes[wheel.root])
+        self._link_all(wheel, str(wheel.content), site, wheel, modified=timestamp(wheel.sha256))
+        if bytecode is not None:
+            self._link_all(bytecode, str(bytecode.content), site, wheel, modified=None)
         rows = [*self._parts(wheel), *self._commands(wheel), *self._origin(wheel, pin, site)]
         if bytecode is not None:
             rows += ((path, "", "") for path, _ in bytecode.files)
         lines = wheel.record + record([*rows, (f"{wheel.dist_info}/RECORD", "", "")])
         self._write(f"{site}/{wheel.dist_info}/RECORD", lines.encode())
 
+    def _link_all(
+        self,
+        part: StoredWheel | Bytecode,
+        content: str,
+        site: str,
+        wheel: StoredWheel,
+        *,
+        modified: int | None,
+    ) -> None:
+        """Link the files of a wheel that lie at its root, or their bytecode; there are thousands."""
+        self._make_folders(site, part.folders)
+        for path, size in part.files:
+            source, target = f"{content}/{path}", f"{site}/{path}"
+            try:
+                found = os.stat(source)  # noqa: PTH116 - a Path costs more than the call
+            except OSError as error:
+                raise Spoiled(wheel) from error
+            # Only root can have written to it, or a disk that lost power.
+            if found.st_size != size or (modified is not None and found.st_mtime != modified):
+                raise Spoiled(wheel)
+            self._put(source, target)
+
     def _make_folders(self, root: str, folders: Sequence[str]) -> None:
         for folder in folders:
             path = f"{root}/{folder}"
             if path not in self._folders:
-                Path(path).mkdir(parents=True, exist_ok=True)
+                with suppress(FileExistsError):
+                    os.mkdir(path)  # noqa: PTH102 - as above
                 self._folders.add(path)
 
     def _put(self, source: str, target: str) -> None:
@@ -121,7 +135,7 @@ class Filling:
             if scheme == "headers":
                 root /= wheel.dist_info.partition("-")[0]
             target, source = root / path, wheel.content / inside
-            self._make_folders(str(target.parent), [""])
+            target.parent.mkdir(parents=True, exist_ok=True)
             if scheme != "scripts":
                 self._put(str(source), str(target))
                 yield self._relative(wheel, target), digest, size
