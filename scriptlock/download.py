@@ -59,7 +59,7 @@ def download(url: str, *, etag: str | None = None, seconds: float = SECONDS) -> 
         with error:
             if error.code == HTTPStatus.NOT_MODIFIED and etag is not None:
                 return None
-            raise FetchError(f"{shown} answered with status {error.code}", _hint(error.code)) from None
+            raise FetchError(_reason(error.code, shown), _hint(error.code)) from None
     except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
         said = redact(getattr(reason, "strerror", None) or str(reason) or type(reason).__name__)
@@ -77,7 +77,7 @@ def _split(url: str) -> SplitResult:
         _ = parts.port
     except ValueError:
         raise FetchError(f"{redact(url)} is no address") from None
-    if not parts.hostname or not url.isprintable() or " " in url:
+    if not parts.hostname or not url.isprintable():
         raise FetchError(f"{redact(url)} is no address")
     return parts
 
@@ -105,8 +105,10 @@ def _opener() -> OpenerDirector:
         def redirect_request(  # noqa: PLR0917 - as the overridden method
             self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
         ) -> Request | None:
-            if not is_url(newurl) or (req.type == "https" and urlsplit(newurl).scheme != "https"):
-                raise FetchError(f"{redact(req.full_url)} redirects to {redact(newurl)}, which is not safe")
+            if req.type == "https" and urlsplit(newurl).scheme != "https":
+                raise FetchError(
+                    f"{redact(req.full_url)} redirects to {redact(newurl)}, which is not encrypted"
+                )
             return super().redirect_request(req, fp, code, msg, headers, newurl)
 
     # Not build_opener(): that one also opens files, and FTP.
@@ -128,6 +130,12 @@ def _refuse_web_page(headers: Mapping[str, str], shown: str) -> None:
     kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind in {"text/html", "application/xhtml+xml"}:
         raise FetchError(f"{shown} is a web page, not a script", "give the address of the raw file")
+
+
+def _reason(status: int, shown: str) -> str:
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return f"{shown} redirects too often, or to what is no web address"
+    return f"{shown} answered with status {status}"
 
 
 def _hint(status: int) -> str | None:

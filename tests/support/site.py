@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from support.index import Index
 from support.pages import Answer
@@ -36,5 +36,5 @@ class Site(Index):
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
         found = super().answer(path, headers)
-        page = self.pages.get(urlsplit(path).path)
+        page = self.pages.get(unquote(urlsplit(path).path))
         return page if page and found.status == HTTPStatus.NOT_FOUND else found
