@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,12 +38,24 @@ class Order:
     """Those that the interpreter accepts, the most preferred first."""
 
 
+def start_worker(order: str, inherit: Sequence[int]) -> subprocess.CompletedProcess[str]:
+    """Run the worker to its end; return what it answered."""
+    home = Path(__file__).resolve().parents[2]
+    return process.run([sys.executable, "-I", "-c", BOOT, str(home)], text=order, inherit=inherit)
+
+
 def fetch(
-    cache: Cache, pins: Sequence[Pin], order: Order, *, inherit: Sequence[int]
+    cache: Cache,
+    pins: Sequence[Pin],
+    order: Order,
+    *,
+    inherit: Sequence[int],
+    start: Callable[[str, Sequence[int]], subprocess.CompletedProcess[str]] = start_worker,
 ) -> frozenset[NormalizedName]:
     """Put a wheel of each pin into the store; return the names of those that come as source instead.
 
     :param inherit: descriptors of the leases that are held for it.
+    :param start: runs the worker on an order.
     :raises InstallError: if a wheel cannot be had, or is not sound.
     :raises CacheError: if the store cannot be written.
     :raises ToolError: if pip cannot be used.
@@ -59,8 +72,10 @@ def fetch(
             for pin in pins
         ],
     }
-    home = Path(__file__).resolve().parents[2]
-    done = process.run([sys.executable, "-I", "-c", BOOT, str(home)], text=json.dumps(told), inherit=inherit)
+    try:
+        done = start(json.dumps(told), inherit)
+    except OSError as error:
+        raise ToolError(f"no process can be started: {error.strerror or error}") from error
     try:
         answer = json.loads(done.stdout)
     except ValueError:

@@ -149,7 +149,9 @@ class Fetcher:
 
     def fetch(self, pin: Pin) -> bool:
         """Put a wheel of the pin into the store, and return whether there is one that fits."""
-        offers = [Offer(url=pin.url, sha256=None)] if pin.url else list(self._offers(pin.name))
+        if pin.url is not None:
+            return self._take(pin, [self._named(pin, pin.url)])
+        offers = list(self._offers(pin.name))
         try:
             chosen = choose(pin, offers, self._preference)
         except InstallError as error:
@@ -158,6 +160,17 @@ class Fetcher:
             if self._wire.forbidden:
                 error.hint = f"{', '.join(sorted(self._wire.forbidden))} refused to say what it has (403)"
             raise
+        return self._take(pin, chosen)
+
+    def _named(self, pin: Pin, url: str) -> Offer:
+        offer = Offer(url=url, sha256=None)
+        if self._preference.rank(offer.filename, pin.name, pin.version) is None:
+            reason = f"{redact(url)} is no wheel of {pin.name} {pin.version} that fits this Python"
+            raise InstallError(reason, "run `scriptlock lock` here")
+        return offer
+
+    def _take(self, pin: Pin, chosen: Sequence[Offer]) -> bool:
+        """Put the first of the files that is one of the pin's into the store, and return True."""
         with self._shelves.workplace() as folder:
             for offer in chosen:
                 sha256 = self._download(offer, folder / "wheel")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from urllib.parse import urlsplit
 
@@ -34,6 +35,7 @@ class StoreInstaller:
 
     :param index_url: takes the place of the configured index; extra indexes and find-links stay.
     :param allow_sdist: packages that may be built from source, which runs their code; wheels only otherwise.
+    :param link: makes a hard link; what it cannot link is copied.
     :param compile_wheels: is given the digests of wheels that have no bytecode yet for the interpreter.
     """
 
@@ -43,17 +45,18 @@ class StoreInstaller:
         *,
         index_url: str | None = None,
         allow_sdist: Collection[NormalizedName] = (),
+        link: Callable[[str, str], None] = os.link,
         compile_wheels: Compile = compile_in_background,
     ) -> None:
         self.cache, self.index_url, self.allow_sdist = cache, index_url, frozenset(allow_sdist)
-        self._shelves, self._compile_wheels = Shelves(cache), compile_wheels
+        self._shelves, self._link, self._compile_wheels = Shelves(cache), link, compile_wheels
 
     def install(self, pins: Sequence[Pin], environment: EmptyEnvironment, /, *, offline: bool) -> None:
         """Install exactly the pins, as :class:`scriptlock.install.Installer` has it."""
         for pin in pins:
             self._refuse_unfit(pin)
         with self._shelves.shared() as lease:
-            filling = Filling(environment)
+            filling = Filling(environment, self._link)
             for _ in range(TRIES):
                 wheels, source = self._gather(pins, environment.interpreter, lease, offline=offline)
                 try:
