@@ -242,11 +242,15 @@ def _hold(lease: str) -> int:
     """
     import fcntl
 
-    descriptor = os.open(lease, os.O_RDWR | os.O_CLOEXEC)
+    # To share it takes no right to write; in a cache on a read-only disk nobody has one.
+    descriptor = os.open(lease, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        os.utime(descriptor)  # when the environment was used last
     except OSError:
         os.close(descriptor)
         raise
+    try:
+        os.utime(descriptor)  # when the environment was used last
+    except OSError:
+        pass
     return descriptor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -17,6 +18,8 @@ TAG = (
     "Signature: 8a477f597d28d172789f06886806bc55\n"
     "# A cache of scriptlock; backups may leave it out. See https://bford.info/cachedir/\n"
 )
+READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+"""How the system says that nothing can be written."""
 FOLDERS = "environments leases memo scripts locks wheels trash interpreters http virtualenv fetched".split()
 
 
@@ -98,6 +101,8 @@ class Cache:
     def prepare(self) -> None:
         """Make the folders that are missing, after making sure that nobody else can write to them.
 
+        Where nothing can be written, nothing is: what is ready can be used all the same.
+
         :raises CacheError: if somebody could, or the folders cannot be made; nothing is written then.
         """
         self._check_path()
@@ -114,6 +119,8 @@ class Cache:
                 with suppress(FileExistsError), (self.root / name).open("x", encoding="ascii") as file:
                     file.write(text)
         except OSError as error:
+            if error.errno in READ_ONLY and self.environments.is_dir():
+                return
             reason = error.strerror or str(error)
             raise CacheError(f"the cache {self.root} cannot be used: {reason}", _ELSEWHERE) from error
 

@@ -40,7 +40,7 @@ def show_size(size: int) -> str:
 
 def show_age(age: timedelta) -> str:
     """Return roughly how long ago something was."""
-    minutes = int(age.total_seconds() // 60)
+    minutes = max(int(age.total_seconds()), 0) // 60  # clocks are set back, too
     for unit, length in (("day", 1440), ("hour", 60), ("minute", 1)):
         if count := minutes // length:
             return f"{count} {unit}{'s' if count > 1 else ''} ago"

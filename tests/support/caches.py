@@ -29,7 +29,7 @@ class Shelf:
         self.cache = Cache(root=folder / "cache")
         self.cache.prepare()
         self.scripts = folder / "scripts"
-        self.scripts.mkdir()
+        self.scripts.mkdir(parents=True)
 
     def open(self, version: str = "1.0") -> Environment:
         """Return the environment of ``demo`` at that version."""
