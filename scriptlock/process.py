@@ -48,6 +48,9 @@ def run(
     # temporary files: pip leaves them behind when it is killed.
     with tempfile.TemporaryDirectory(prefix="scriptlock-", ignore_cleanup_errors=True) as folder:
         temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), folder)
+        # Libraries look for a home as soon as they are imported, and a user without one is no reason to fail.
+        if os.path.expanduser("~") == "~":  # noqa: PTH111 - Path.expanduser() raises
+            temporary["HOME"] = folder
         return subprocess.run(
             list(argv),
             input=text,

@@ -33,12 +33,18 @@ class Cache:
 
     @classmethod
     def default(cls, environ: Mapping[str, str] = os.environ) -> Cache:
-        """Return the one that ``SCRIPTLOCK_CACHE_DIR`` names, else the user's."""
+        """Return the one that ``SCRIPTLOCK_CACHE_DIR`` names, else the user's.
+
+        :raises CacheError: if it is not known where that should be.
+        """
         if named := environ.get(VARIABLE):
             return cls(root=Path(named))
         from platformdirs import user_cache_path
 
-        return cls(root=user_cache_path("scriptlock", appauthor=False))
+        try:
+            return cls(root=user_cache_path("scriptlock", appauthor=False))
+        except RuntimeError as error:
+            raise CacheError(_HOMELESS, _ELSEWHERE) from error
 
     @property
     def environments(self) -> Path:
@@ -126,7 +132,7 @@ class Cache:
 
     def _check_path(self) -> None:
         if self.root.parts[:1] == ("~",):
-            raise CacheError("the home folder of this user is not known", _ELSEWHERE)
+            raise CacheError(_HOMELESS, _ELSEWHERE)  # older versions of platformdirs leave it at that
         if not self.root.is_absolute():
             raise CacheError(
                 f"the cache folder must be an absolute path, not {self.root}", f"correct {VARIABLE}"
@@ -157,4 +163,5 @@ class Cache:
             raise CacheError(f"other users may write to the cache {self.root}", hint)
 
 
+_HOMELESS = "the home folder of this user is not known"
 _ELSEWHERE = f"set {VARIABLE} to a folder of your own"

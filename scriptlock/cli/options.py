@@ -49,10 +49,13 @@ _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 _AGE = re.compile(r"(?P<count>\d{1,5}) ?(?P<unit>[hdw])")
 age = _Age()
 
-paths = click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
-path = click.argument("path", metavar="PATH", type=click.Path(path_type=Path))
-source = click.argument("word", metavar="PATH", type=click.Path())
-sources = click.argument("words", nargs=-1, required=True, metavar="PATH...", type=click.Path())
+# Not readable: what is wrong with a file is said by whoever reads it.
+_PATH = click.Path(readable=False, path_type=Path)
+_WORD = click.Path(readable=False)
+paths = click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=_PATH)
+path = click.argument("path", metavar="PATH", type=_PATH)
+source = click.argument("word", metavar="PATH", type=_WORD)
+sources = click.argument("words", nargs=-1, required=True, metavar="PATH...", type=_WORD)
 python = click.option("--python", metavar="PYTHON", help="A path or a version, such as 3.12 or pypy3.11.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 offline = click.option(

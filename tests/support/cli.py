@@ -15,7 +15,7 @@ SECONDS = 120
 NOT_STARTED = 125
 """The status of ``run`` when it could not start the script."""
 
-PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1  # from linux/prctl.h and linux/capability.h
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2  # from linux/prctl.h and linux/capability.h
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,5 +78,10 @@ def powerless() -> list[str]:
     """Return what starts a program for which file permissions count, even where the tests are run by root."""
     if os.geteuid() != 0:
         return []
-    drop = f"import ctypes; ctypes.CDLL(None).prctl({PR_CAPBSET_DROP}, {CAP_DAC_OVERRIDE}, 0, 0, 0)"
-    return [sys.executable, "-c", f"{drop}; import os, sys; os.execv(sys.argv[1], sys.argv[1:])"]
+    rights = (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH)
+    drop = "; ".join(f"ctypes.CDLL(None).prctl({PR_CAPBSET_DROP}, {right}, 0, 0, 0)" for right in rights)
+    return [
+        sys.executable,
+        "-c",
+        f"import ctypes; {drop}; import os, sys; os.execv(sys.argv[1], sys.argv[1:])",
+    ]
