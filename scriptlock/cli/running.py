@@ -58,7 +58,7 @@ def run(word: str, args: Sequence[str], *, no_cache: bool, **wishes: Any) -> NoR
         name = _memo_name(word)
         source, environment = _prepare(word, Cache.default(), wishes)
         # With any other option, the result is what it would be without.
-        if name and not (wishes["python"] or wishes["frozen"] or wishes["extra"]):
+        if name and source.is_file and not (wishes["python"] or wishes["frozen"] or wishes["extra"]):
             launch.remember(name, word, str(environment.path))
         _start(environment, source.words(args))
     except ScriptlockError as error:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from scriptlock import by_path, by_text
 from scriptlock.disk import SYSTEM, append
 from scriptlock.download import is_url
+from scriptlock.errors import FileTrouble
 from scriptlock.pip_configuration import redact
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ class Source:
     """What it says, if it lies nowhere."""
     is_ours: bool = False
     """It is a copy in the cache, which nobody wants to see changed."""
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file of the user's."""
+        return self.file is not None and not self.is_ours
 
     def prepare(self, **wishes: Any) -> Environment:
         """Return the environment that the script runs in, as :func:`scriptlock.by_text.prepare` does."""
@@ -64,6 +70,7 @@ def find_source(word: str, cache: Cache, *, refresh: bool = False, offline: bool
     """Return the script that PATH names on the command line, after reading it if that can be done only once.
 
     :param refresh: look again at a URL that was fetched before.
+    :raises FileTrouble: if a pipe cannot be read.
     :raises ScriptlockError: as :func:`scriptlock.cache.fetched.fetched_script`.
     """
     if is_url(word):
@@ -74,7 +81,7 @@ def find_source(word: str, cache: Cache, *, refresh: bool = False, offline: bool
     if word == STANDARD_INPUT:
         return Source(name=word, text=sys.stdin.buffer.read())
     if _is_open_pipe(word):
-        return Source(name=word, text=Path(word).read_bytes())
+        return Source(name=word, text=_read_pipe(word))
     return Source(name=word, file=Path(word))
 
 
@@ -92,6 +99,13 @@ def _is_open_pipe(path: str) -> bool:
         return stat.S_ISFIFO(Path(path).stat().st_mode)
     except OSError:
         return False
+
+
+def _read_pipe(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise FileTrouble(f"the pipe cannot be read: {error.strerror or error}") from error
 
 
 def _anonymous_file(text: bytes) -> int:

@@ -54,6 +54,17 @@ def test_a_script_on_standard_input_sees_what_python_would_show_it(cli: Cli) -> 
     assert done == Done(code=0, out=plain.stdout, err="")
 
 
+def test_standard_input_has_nothing_to_do_with_a_file_of_that_name(tmp_path: Path, cli: Cli) -> None:
+    (tmp_path / "-").write_text(script(settings=["required = true"]))
+
+    done = cli("run", "-", stdin=SMALL)
+    cli("sync", "-", stdin=SMALL)
+    file = cli("run", "./-")
+
+    assert done.code == 0
+    assert (file.code, "carries no lock" in file.err) == (NOT_STARTED, True)
+
+
 def test_trouble_with_standard_input_names_the_line(cli: Cli) -> None:
     done = cli("run", "-", stdin='# /// script\n# dependencies = ["rich"\n# ///\n')
 
