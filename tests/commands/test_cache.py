@@ -330,7 +330,7 @@ def test_an_environment_can_be_named_in_many_ways(shelf: Shelf, cli: Cli, name: 
     shelf.add("1.0", "a.py")
     key = shelf.add("2.0", "b.py")
     first, second = key.split("/")
-    names = {
+    names: dict[str, str | Path] = {
         "path": shelf.scripts / "b.py",
         "key": key,
         "short": f"{first[:4]}/{second[:8]}",

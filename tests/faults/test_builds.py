@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from faults.locks import Locked, lock_by_hand
+from support.cli import SECONDS, Cli, Done, command
+from support.index import Index
+
+
+def start(path: Path, cache: Path) -> subprocess.Popen[str]:
+    """Start the command that runs the script, in a process group of its own."""
+    return subprocess.Popen(
+        command("run", path),
+        env={**os.environ, "SCRIPTLOCK_CACHE_DIR": str(cache)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def test_whoever_is_killed_in_a_first_run_the_next_one_is_right(
+    demo: Locked, tmp_path: Path, cli: Cli, minutes: float
+) -> None:
+    times = round(20 * minutes) or 3
+    chance = random.Random(4)  # noqa: S311 - no secret
+    began = time.monotonic()
+    assert demo.is_right(start(demo.path, tmp_path / "whole").communicate(timeout=SECONDS)[0])
+    usual = time.monotonic() - began
+
+    killed, wrong = 0, []
+    for number in range(times):
+        cache = tmp_path / f"cache-{number}"
+        with start(demo.path, cache) as running:
+            try:
+                running.wait(chance.uniform(0, usual))
+            except subprocess.TimeoutExpired:
+                kill = os.killpg if chance.random() < 0.5 else os.kill
+                kill(running.pid, signal.SIGKILL)
+                killed += 1
+        done = cli("run", demo.path, env={"SCRIPTLOCK_CACHE_DIR": str(cache)})
+        if done.code or not demo.is_right(done.out):
+            wrong.append(done)
+
+    print(json.dumps({"first runs": times, "killed": killed, "wrong": len(wrong)}))  # noqa: T201
+    assert wrong == []
+    assert demo.path.read_bytes() == demo.text
+
+
+def test_of_many_cold_starters_one_builds_and_all_are_right(
+    demo: Locked, tmp_path: Path, index: Index, minutes: float
+) -> None:
+    starters = 32 if minutes else 5
+    began = time.monotonic()
+    running = [start(demo.path, tmp_path / "cache") for _ in range(starters)]
+    outs = [one.communicate(timeout=SECONDS)[0] for one in running]
+    took = time.monotonic() - began
+
+    print(json.dumps({"cold starters": starters, "seconds": round(took, 2)}))  # noqa: T201
+    assert all(map(demo.is_right, outs))
+    assert len({out.split()[2] for out in outs}) == 1
+    assert len([path for path in index.requests if path.endswith(".whl")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("kill", "number"), [(os.killpg, signal.SIGINT), (os.killpg, signal.SIGTERM), (os.kill, signal.SIGTERM)]
+)
+def test_a_signal_during_a_build_ends_it_and_nothing_half_made_is_trusted(  # noqa: PLR0917 - fixtures
+    kill: Callable[[int, int], None],
+    number: signal.Signals,
+    demo: Locked,
+    tmp_path: Path,
+    index: Index,
+    cli: Cli,
+) -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    def hold(path: str) -> None:
+        if path.endswith(".whl"):
+            asked.set()
+            answer.wait(SECONDS)
+
+    index.on_request = hold
+    with start(demo.path, tmp_path / "cache") as running:
+        assert asked.wait(SECONDS)
+        kill(running.pid, number)
+        answer.set()
+        out, err = running.communicate(timeout=SECONDS)
+    after = cli("run", demo.path, env={"SCRIPTLOCK_CACHE_DIR": str(tmp_path / "cache")})
+
+    # A shell shows a death by a signal as 128 and its number.
+    assert running.returncode in {-number, 128 + number}
+    assert (out, "Traceback" in err) == ("", False)
+    assert (after.code, demo.is_right(after.out), demo.path.read_bytes()) == (0, True, demo.text)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_the_script_is_the_script_s(
+    number: signal.Signals, demo: Locked, cli: Cli, tmp_path: Path
+) -> None:
+    assert cli("sync", demo.path, env={"SCRIPTLOCK_CACHE_DIR": str(tmp_path / "cache")}).code == 0
+    waiting = demo.path.with_name("waiting.py")
+    waiting.write_text(demo.path.read_text().replace("import demo.late", "time.sleep(60)"))
+    waiting.write_text(waiting.read_text().replace("time.sleep(float", "print(flush=True); time.sleep(float"))
+
+    with subprocess.Popen(
+        command("run", waiting), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        running.send_signal(number)
+        code = running.wait(SECONDS)
+
+    assert code == -number
+
+
+def test_an_orphaned_installer_never_spoils_what_comes_after(
+    index: Index, tmp_path: Path, cli: Cli, minutes: float
+) -> None:
+    times = round(10 * minutes) or 2
+    chance = random.Random(5)  # noqa: S311 - no secret
+    held = threading.Event()
+    index.on_request = lambda path: held.set() if path.endswith(".whl") else None
+    index.delay = 0.2
+
+    wrong: list[Done] = []
+    for number in range(times):
+        script = lock_by_hand(index, tmp_path / "scripts", f"{number}.0")
+        held.clear()
+        with start(script.path, tmp_path / "cache") as running:
+            held.wait(SECONDS)
+            time.sleep(chance.uniform(0, 0.3))
+            running.kill()
+            done = cli("run", script.path, env={"SCRIPTLOCK_CACHE_DIR": str(tmp_path / "cache")})
+        if done.code or not script.is_right(done.out):
+            wrong.append(done)
+    verified = cli("cache", "verify", env={"SCRIPTLOCK_CACHE_DIR": str(tmp_path / "cache")})
+
+    print(json.dumps({"orphans": times, "wrong": len(wrong)}))  # noqa: T201
+    assert (wrong, verified.code) == ([], 0)
