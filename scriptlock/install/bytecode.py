@@ -28,7 +28,7 @@ def main(store: str, lease: str, python: str, *digests: str) -> None:
     import fcntl  # Windows has none
 
     _step_back()
-    with Path(lease).open("rb") as wheels, Path(f"{lease}-{python}").open("wb") as turn:
+    with Path(lease).open("ab") as wheels, Path(f"{lease}-{python}").open("ab") as turn:
         fcntl.flock(wheels, fcntl.LOCK_SH)
         fcntl.flock(turn, fcntl.LOCK_EX)
         for digest in digests:

@@ -13,7 +13,7 @@ from scriptlock.install.shelves import CONTENT, FORMAT, WHEEL, Shelves
 from scriptlock.install.wheels import Wheel, timestamp, unpack
 from scriptlock.model import Pin
 
-SAFE_COMMAND = re.compile(r"[^\s/\\:\0-][^/\\:\0]*")
+SAFE_COMMAND = re.compile(r"(?!\.+$)[^\s/\\:\0-][^/\\:\0]*")
 """What a command may be called: the name of a file, and of nothing else."""
 
 
