@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING
 
+from packaging.markers import default_environment
 from packaging.utils import canonicalize_name
 
 from scriptlock.changes import changes_since
-from scriptlock.errors import NoHeader, NotLocked, Offline, ResolutionError, StaleLock
+from scriptlock.errors import InvalidScript, NoHeader, NotLocked, Offline, StaleLock
+from scriptlock.grid import Grid, make_grid
 from scriptlock.header import Header
 from scriptlock.interpreters import Interpreter, find_interpreter
+from scriptlock.locking import Notify, make_lock
 from scriptlock.model import Lock
-from scriptlock.resolve import Request, Resolution, Resolver
-from scriptlock.resolve.universal import environments, merge, verify
-from scriptlock.script import Script
-from scriptlock.targets import Target, covers, host_target, select
+from scriptlock.resolve import Resolver
+from scriptlock.script import Script, require_embeddable
+from scriptlock.targets import Target, covers, host_target, require_covered, select
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
@@ -24,9 +27,6 @@ if TYPE_CHECKING:
     from scriptlock.cache.environments import Environment
     from scriptlock.cache.layout import Cache
     from scriptlock.install import Installer
-
-Notify = Callable[[str], None]
-"""Is told what a person should know, one sentence at a time."""
 
 
 def nobody(message: str, /) -> None:
@@ -36,9 +36,12 @@ def nobody(message: str, /) -> None:
 def check(script: Script) -> None:
     """Return if the footer answers exactly what the header asks for; ask nobody else.
 
+    It also has to cover the platform and Python at hand, if the header admits that Python.
+
     :raises NoHeader: if the script declares nothing.
     :raises NotLocked: if it has no footer.
     :raises StaleLock: if the footer was resolved from other inputs; it says what changed.
+    :raises UncoveredHost: if it was made for others.
     :raises InvalidScript: if the header's settings are wrong.
     """
     if script.header is None:
@@ -48,6 +51,15 @@ def check(script: Script) -> None:
         raise NotLocked
     if script.lock.inputs != inputs:
         raise StaleLock(*changes_since(script.lock, script.header))
+    markers = _own_markers()
+    requires_python = script.header.requires_python
+    if requires_python is None or requires_python.contains(markers["python_full_version"], prereleases=True):
+        require_covered(script.lock, markers)
+
+
+@cache
+def _own_markers() -> dict[str, str]:
+    return {name: str(value) for name, value in default_environment().items()}
 
 
 def lock(
@@ -57,6 +69,8 @@ def lock(
     python: str | Interpreter | None = None,
     upgrade: bool = False,
     upgrade_packages: Collection[str] = (),
+    environments: Sequence[str] = (),
+    here: bool = False,
     exclude_newer: datetime | None = None,
     offline: bool = False,
     notify: Notify = nobody,
@@ -69,11 +83,13 @@ def lock(
     :param python: a path, a version or an Interpreter; by default the one that runs this, if it fits.
     :param upgrade: forget every pin.
     :param upgrade_packages: names whose pins are forgotten.
+    :param environments: what to cover, in place of the header's setting; see docs/format.md.
+    :param here: cover nothing but the platform and Python at hand.
     :param exclude_newer: ignore files uploaded later; overrides the header's setting.
     :param offline: raise instead of asking a resolver.
     :param notify: is told what a person should know of the result, such as a yanked file.
     :raises NoHeader: if the script declares nothing.
-    :raises InvalidScript: if the header's settings are wrong.
+    :raises InvalidScript: if the header's settings are wrong, or no footer can be written into the script.
     :raises NoInterpreter: if no Python fits.
     :raises ResolutionError: if there is no solution; ``line`` is set where the header shows why.
     :raises Offline: if a resolution is needed and ``offline`` is set.
@@ -81,37 +97,23 @@ def lock(
     header = script.header
     if header is None:
         raise NoHeader
-    target = target_for(header, _interpreter(python, header.requires_python))
+    host = target_for(header, _interpreter(python, header.requires_python))
     kept = None if upgrade else script.lock
-    if kept and not upgrade_packages and _answers(kept, header, target, exclude_newer):
+    is_fresh = kept and not upgrade_packages and _answers(kept, header, host, exclude_newer)
+    if kept and is_fresh and not environments:
         return kept
-    if offline:
+    grid = _grid(header, host, environments, here=here)
+    if kept and is_fresh and all(covers(kept, target.markers) for target in grid.targets):
+        return kept
+    require_embeddable(script)
+    if offline and header.dependencies:
         raise Offline("its dependencies are not resolved yet")
-    settings = header.settings
     forgotten = {canonicalize_name(name) for name in upgrade_packages}
-    request = Request(
-        requirements=header.dependencies,
-        targets=(target,),
-        preferred=tuple(pin for pin in (kept.pins if kept else ()) if pin.name not in forgotten),
-        constraints=settings.constraints,
-        index_url=settings.index_url,
-        exclude_newer=exclude_newer or settings.cutoff(datetime.now(UTC)),
-        prereleases=settings.prereleases,
-        allow_sdist=settings.allow_sdist,
-    )
-    resolutions = _resolve(request, resolver or _default_resolver(), header)
-    for note in dict.fromkeys(note for resolution in resolutions for note in resolution.notes):
-        notify(note)
-    result = Lock(
-        pins=merge(resolutions),
-        environments=environments(resolution.target for resolution in resolutions),
-        inputs=header.inputs,
-        requires_python=header.requires_python,
-        exclude_newer=request.exclude_newer,
-        index_url=settings.index_url,
-    )
-    verify(result, resolutions)
-    return result
+    preferred = tuple(pin for pin in (kept.pins if kept else ()) if pin.name not in forgotten)
+    if exclude_newer is None:
+        exclude_newer = header.settings.cutoff(datetime.now(UTC))
+    resolver = resolver or _default_resolver()
+    return make_lock(header, grid, resolver, preferred=preferred, exclude_newer=exclude_newer, notify=notify)
 
 
 def target_for(header: Header, interpreter: Interpreter) -> Target:
@@ -127,19 +129,21 @@ def _interpreter(
     return find_interpreter(python, requires_python, memory=cache.interpreters if cache else None)
 
 
-def _answers(lock: Lock, header: Header, target: Target, exclude_newer: datetime | None) -> bool:
+def _answers(lock: Lock, header: Header, host: Target, exclude_newer: datetime | None) -> bool:
     if exclude_newer is not None and exclude_newer != lock.exclude_newer:
         return False
-    return lock.inputs == header.inputs and covers(lock, target.markers)
+    return lock.inputs == header.inputs and covers(lock, host.markers)
 
 
-def _resolve(request: Request, resolver: Resolver, header: Header) -> Sequence[Resolution]:
-    if not request.requirements:
-        return [Resolution(target=target, choices=()) for target in request.targets]
+def _grid(header: Header, host: Target, environments: Sequence[str], *, here: bool) -> Grid:
+    if here:
+        return Grid(targets=(host,))
+    named = environments or header.settings.environments
     try:
-        return resolver.resolve(request)
-    except ResolutionError as error:
-        error.line = next(filter(None, map(header.line_of, error.requirements)), header.line)
+        return make_grid(named, header.requires_python, host)
+    except InvalidScript as error:
+        if not environments:
+            error.line = header.line_of("tool.scriptlock.environments")
         raise
 
 

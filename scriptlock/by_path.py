@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scriptlock import api
-from scriptlock.api import Notify, nobody
+from scriptlock.api import nobody
 from scriptlock.by_text import built_python, kept_lock, must_be_locked, prepare
 from scriptlock.errors import CacheError, FileTrouble, ScriptlockError
 from scriptlock.files import ScriptFile, read_script, write_script
+from scriptlock.locking import Notify
 from scriptlock.model import Lock
 from scriptlock.pin_changes import Change, changes_between
 from scriptlock.script import Script, body_end, embed, parse
@@ -106,8 +107,8 @@ def _note_resolved(lock: Lock) -> None:
     from scriptlock.cache import ages
     from scriptlock.cache.layout import Cache
 
-    cache = Cache.default()
     with suppress(CacheError):  # who needs the cache will say so
+        cache = Cache.default()
         cache.prepare()
         ages.note(cache, lock, time.time())
 

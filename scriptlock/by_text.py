@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scriptlock import api
-from scriptlock.api import Notify, nobody
+from scriptlock.api import nobody
 from scriptlock.errors import NoHeader, NotCached, NotLocked, Offline, ResolutionError, StaleLock
 from scriptlock.interpreters import Interpreter, find_interpreter
+from scriptlock.locking import Notify
 from scriptlock.model import Lock, Pin
 from scriptlock.script import Script, parse
 from scriptlock.targets import select
@@ -83,7 +84,8 @@ def prepare(
     )
     key = None
     if lock is None or upgrade:
-        lock, key = choose.lock(script)
+        # Nobody else will ever read a lock that stays in the cache.
+        lock, key = choose.lock(script, here=script.lock is None)
         if script.lock is not None and write_back is not None and write_back(script.lock, lock):
             ages.note(cache, lock, ages.kept_since(cache, key))
             key = None
@@ -207,14 +209,14 @@ class _Chooser:
     resolver: Resolver | None
     notify: Notify
 
-    def lock(self, script: Script) -> tuple[Lock, str]:
-        """Return the lock that answers the header, and the key it is kept under."""
+    def lock(self, script: Script, *, here: bool) -> tuple[Lock, str]:
+        """Return the lock that answers the header, here or everywhere, and the key it is kept under."""
         from scriptlock.cache.locks import cached_lock
 
         if self.upgrade and self.offline:
             raise Offline("an upgrade has to ask an index")
         key = lock_key(script, self.python)
-        return cached_lock(self.cache, key, partial(self._resolve, script), anew=self.upgrade), key
+        return cached_lock(self.cache, key, partial(self._resolve, script, here=here), anew=self.upgrade), key
 
     def lock_with(self, script: Script, base: Lock, extra: Sequence[Requirement]) -> tuple[Lock, str]:
         """Return a lock of the same and more, with as few of its pins moved as that allows, and its key."""
@@ -222,7 +224,7 @@ class _Chooser:
         header = replace(script.header, dependencies=(*script.header.dependencies, *extra))
         wanted = ", ".join(map(str, extra))
         try:
-            lock, key = self.lock(Script(header=header, lock=base))
+            lock, key = self.lock(Script(header=header, lock=base), here=True)
         except Offline as error:
             raise Offline(f"{wanted} is not resolved yet together with the script's own pins") from error
         except ResolutionError as error:
@@ -238,13 +240,14 @@ class _Chooser:
         pins = tuple(_trusted(pin, kept.get(pin.name)) for pin in lock.pins)
         return replace(lock, pins=pins), key
 
-    def _resolve(self, script: Script) -> Lock:
+    def _resolve(self, script: Script, *, here: bool) -> Lock:
         from scriptlock.resolve.pip_tools import PipTools
 
         return api.lock(
             script,
             python=self.python,
             upgrade=self.upgrade,
+            here=here,
             offline=self.offline,
             resolver=self.resolver or PipTools(cache_dir=self.cache.http),
             notify=self.notify,

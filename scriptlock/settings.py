@@ -14,10 +14,9 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from scriptlock.errors import InvalidScript
+from scriptlock.grid import SHORT_NAMES
 from scriptlock.requirements import normalise, read_requirement
-from scriptlock.targets import PLATFORMS
 
-SHORT_NAMES = frozenset({"linux", "macos", "windows", *PLATFORMS})
 _AGE = re.compile(r"(?P<count>\d{1,4}) (?P<unit>hour|day|week)s?")
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 

@@ -27,7 +27,7 @@ class Target:
     """One platform and one Python."""
 
     platform: str
-    """A short name: ``linux-x86_64``."""
+    """A key of :data:`PLATFORMS`; anything else is an interpreter that is like none of them."""
     markers: Mapping[str, str]
     """The PEP 508 variables, by name."""
     tags: tuple[str, ...]
@@ -158,7 +158,7 @@ def host_target(
         target = make_target(platform, (int(major), int(minor)), requires=requires)
         if all(target.markers[name] == markers[name] for name in told) and accepted.issuperset(target.tags):
             return target
-    platform = f"{markers['sys_platform']}-{markers['platform_machine']}"
+    platform = f"this {markers['sys_platform']}-{markers['platform_machine']}"
     return Target(platform=platform, markers=dict(markers), tags=tuple(tags))
 
 
@@ -172,8 +172,16 @@ def select(lock: Lock, markers: Mapping[str, str]) -> tuple[Pin, ...]:
 
     :raises UncoveredHost: if the lock was not made for it.
     """
+    require_covered(lock, markers)
     environment = dict(markers)
-    if not covers(lock, environment):
+    return tuple(pin for pin in lock.pins if pin.marker is None or pin.marker.evaluate(environment))
+
+
+def require_covered(lock: Lock, markers: Mapping[str, str]) -> None:
+    """Return if the lock says something about an environment with these PEP 508 variables.
+
+    :raises UncoveredHost: if not.
+    """
+    if not covers(lock, markers):
         facts = ("platform_python_implementation", "python_version", "sys_platform", "platform_machine")
         raise UncoveredHost(" ".join(markers[fact] for fact in facts), tuple(map(str, lock.environments)))
-    return tuple(pin for pin in lock.pins if pin.marker is None or pin.marker.evaluate(environment))

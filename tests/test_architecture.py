@@ -22,9 +22,9 @@ FILES = {
 """Every module's file, by the module's name."""
 
 LAYERS = (
-    "__main__ launch cli",
+    "__main__ launch memo cli",
     "scriptlock",
-    "api by_path by_text launcher",
+    "api by_path by_text launcher locking",
     "resolve install cache",
     "files disk process child download interpreters probe pip_configuration",
     "script parts nearmiss header settings requirements footer document changes",

@@ -28,6 +28,14 @@ from scriptlock.errors import NotLocked, ScriptlockError, StaleLock
 @click.option("--from-cache", is_flag=True, help="Write the lock that `run` keeps in the cache; ask nobody.")
 @click.option("--check", "check_only", is_flag=True, help="Write nothing; exit 1 if something would change.")
 @click.option("--dry-run", is_flag=True, help="Write nothing; print what would change.")
+@click.option(
+    "--environment",
+    "environments",
+    multiple=True,
+    metavar="NAME",
+    help="Cover this: linux, macos, windows, another platform, or a PEP 508 marker.",
+)
+@click.option("--here/--universal", "here", help="Cover only this platform and Python, or all usual ones.")
 @options.locked_only
 @options.python
 @options.offline

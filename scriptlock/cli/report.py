@@ -11,7 +11,9 @@ import click
 
 from scriptlock.by_path import LockResult
 from scriptlock.errors import ScriptlockError, StaleLock
-from scriptlock.model import Notice, Pin
+from scriptlock.grid import covered
+from scriptlock.model import Lock, Notice, Pin
+from scriptlock.targets import Target, select
 
 _COLOURS = {"+": "green", "-": "red", "~": "yellow"}
 
@@ -88,6 +90,9 @@ def lock_json(result: LockResult) -> dict[str, Any]:
             for change in result.changes
         ],
         "environments": [str(marker) for marker in result.lock.environments] if result.lock else [],
+        "targets": [_target_json(result.lock, target) for target in covered(result.lock)]
+        if result.lock
+        else [],
         "pins": [_pin_json(pin) for pin in result.lock.pins] if result.lock else [],
         "notes": list(result.notes),
         "error": _error_json(result.error),
@@ -102,6 +107,11 @@ def check_json(path: Path | str, error: ScriptlockError | None) -> dict[str, Any
 def sync_json(path: Path | str, python: Path | None, error: ScriptlockError | None) -> dict[str, Any]:
     """Return which python a script's environment has, as JSON values."""
     return {**check_json(path, error), "python": str(python) if python else None}
+
+
+def _target_json(lock: Lock, target: Target) -> dict[str, Any]:
+    adds = [f"{pin.name}=={pin.version}" for pin in select(lock, target.markers) if pin.marker]
+    return {"name": str(target), "adds": adds}
 
 
 def _pin_json(pin: Pin) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from scriptlock.errors import ResolutionError
 from scriptlock.model import Pin
 from scriptlock.targets import Target
 
@@ -20,7 +21,9 @@ class Request:
 
     requirements: tuple[Requirement, ...]
     targets: tuple[Target, ...]
-    """One or more; their order decides nothing but the order of the answers."""
+    """One or more, the most wanted first: what is chosen for one is kept for the next where it fits."""
+    optional: frozenset[str] = frozenset()
+    """The targets, as text, that may go unsolved."""
     preferred: tuple[Pin, ...] = ()
     """Pins to keep wherever they still fit; a preference never makes a request unsolvable."""
     constraints: tuple[Requirement, ...] = ()
@@ -56,6 +59,8 @@ class Resolution:
     """Sorted by name, one for each name."""
     notes: tuple[str, ...] = ()
     """Sentences a person should read: a yanked file that was kept, say."""
+    unsolved: ResolutionError | None = None
+    """Why an optional target gets nothing at all."""
 
 
 class Resolver(Protocol):
@@ -64,7 +69,8 @@ class Resolver(Protocol):
     def resolve(self, request: Request, /) -> tuple[Resolution, ...]:
         """Return one resolution for each target of the request, in the request's order.
 
-        :raises ResolutionError: if a target cannot be solved; the subclass says why.
+        :raises ResolutionError: if a target that is not optional cannot be solved, or an index does
+            not answer; the subclass says why.
         :raises ToolError: if the resolver itself is missing or broken.
         """
         ...

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache, partial
 from itertools import chain
 from typing import Any
 
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from scriptlock.errors import ResolutionError
 from scriptlock.resolve.borrowed import Borrowed
+from scriptlock.resolve.choices import download_sha256
+from scriptlock.resolve.offers import Offers
 from scriptlock.resolve.wire import Wire, host
 from scriptlock.targets import Target
 
@@ -68,6 +71,19 @@ class Access:
         self._options.require_hashes = False
         self._options.ignore_dependencies = False
         self._refuse_insecure_indexes()
+        self._collector: Any = None
+        self.download_sha256 = cache(partial(download_sha256, session=self.session))
+        self.offers = Offers(
+            self.links,
+            self._metadata,
+            allow_sdist=self.allow_sdist,
+            exclude_newer=self._options.uploaded_prior_to,
+        )
+
+    def close(self) -> None:
+        """Close every connection, those included on which pip gave up half-way."""
+        self.wire.close()
+        self.session.close()
 
     def repository(self, target: Target) -> Repository:
         """Return what pip-tools needs to resolve for a target, with a memory of its own."""
@@ -79,21 +95,47 @@ class Access:
         finder = self._borrowed.build_package_finder(
             self._command, options=self._options, session=self.session, target_python=seen_by_pip
         )
+        self._collector = finder._link_collector  # noqa: SLF001 - borrowed.py knows its class
+        finder.find_all_candidates = self._short_list(finder.find_all_candidates, target)
         command = _CommandFor(self._command, python)
         return Repository(options=self._options, session=self.session, finder=finder, command=command)
 
-    def links(self, repository: Repository, name: str) -> Iterator[Any]:
-        """Yield every link that the indexes and find-links have for a package, fitting or not."""
-        collector = repository.finder._link_collector  # noqa: SLF001 - borrowed.py knows its class
+    def _short_list(self, find_all: Callable[[str], list[Any]], target: Target) -> Callable[[str], list[Any]]:
+        # pip looks at thousands of files anew for each target, to take the same of each version in the end.
+        @cache
+        def find_best(project_name: str) -> list[Any]:
+            name = canonicalize_name(project_name)
+            if name in self.allow_sdist or self._options.uploaded_prior_to:
+                return find_all(project_name)  # it knows more ways to name a source, and misses upload times
+            best = (
+                (version, self.offers.best(name, version, target)) for version in self.offers.versions(name)
+            )
+            new = self._borrowed.InstallationCandidate
+            return [new(project_name, str(version), link) for version, link in best if link is not None]
+
+        return find_best
+
+    def links(self, name: str) -> Iterator[Any]:
+        """Yield every link that the indexes and find-links have for a package, fitting or not.
+
+        There has to be a :meth:`repository` by then.
+        """
 
         def read(page: Any) -> list[Any]:
-            content = collector.fetch_response(page)
+            content = self._collector.fetch_response(page)
             return list(self._borrowed.parse_links(content)) if content else []
 
-        found = collector.collect_sources(project_name=name, candidates_from_page=read)
+        found = self._collector.collect_sources(project_name=name, candidates_from_page=read)
         for source in filter(None, chain(found.find_links, found.index_urls)):
             yield from source.page_candidates()
             yield from source.file_links()
+
+    def _metadata(self, link: Any) -> bytes | None:
+        place = link.metadata_link()
+        if place is None:
+            return None
+        with self.session.get(place.url_without_fragment, stream=True) as answer:
+            return bytes(answer.content)
 
     def _refuse_insecure_indexes(self) -> None:
         options = self._options

@@ -44,6 +44,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "default_environment": "pip._vendor.packaging.markers:default_environment",
         "link_hashes": "pip._internal.models.link:Link._hashes",
         "Link": "pip._internal.models.link:Link",
+        "InstallationCandidate": "pip._internal.models.candidate:InstallationCandidate",
         "ExtrasCandidate": f"{SOLVER}.candidates:ExtrasCandidate",
         "RequiresPythonRequirement": f"{SOLVER}.requirements:RequiresPythonRequirement",
         "resolution": "pip._vendor.resolvelib.resolvers.resolution:",

@@ -3,35 +3,59 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
 from scriptlock.errors import ResolutionError
 from scriptlock.pip_configuration import redact
 from scriptlock.resolve.sources import SourcePolicy
+from scriptlock.resolve.walk import Chosen, Solution
 
 CHUNK = 1 << 18
 CHECKED = frozenset({"md5", "sha1", "sha224", "sha384", "sha512"})
 """What an index may tell instead of sha256; too little for a pin, enough to notice a broken download."""
 
 
-def choices(candidates: Mapping[str, Any], session: Any) -> list[dict[str, Any]]:
-    """Return one choice for each candidate, as the answer to an order has it, sorted by name.
-
-    A file whose sha256 nobody tells is downloaded for it.
+def chosen(candidates: Mapping[str, Any]) -> dict[NormalizedName, Chosen]:
+    """Return what another target needs to know of each candidate, to get the same.
 
     :param candidates: pip's, by normalised name, without those that only stand for extras.
+    """
+    return {
+        canonicalize_name(name): Chosen(
+            version=Version(str(candidate.version)),
+            requires=requires(candidate),
+            link=candidate.source_link,
+            is_direct=bool(candidate.get_install_requirement().is_direct),
+            sha256=_downloaded(candidate),
+        )
+        for name, candidate in candidates.items()
+    }
+
+
+def requires(candidate: Any) -> tuple[str, ...]:
+    """Return what a candidate's metadata asks for, markers and all (PEP 508)."""
+    return tuple(map(str, candidate.dist.metadata.get_all("Requires-Dist", [])))
+
+
+def choices(solution: Solution, sha256: Callable[[Any], str]) -> list[dict[str, Any]]:
+    """Return one choice for each distribution, as the answer to an order has it, sorted by name.
+
+    :param sha256: downloads the file of a link to say its sha256, where nobody else tells.
     """
     return [
         {
             "name": name,
-            "version": str(candidate.version),
-            "hashes": [f"sha256:{_sha256(candidate, session)}"],
-            "url": _address(candidate) if _is_direct(candidate) else None,
+            "version": str(found.version),
+            "hashes": [f"sha256:{_told(found.link) or found.sha256 or sha256(found.link)}"],
+            "url": _address(found.link) if found.is_direct else None,
         }
-        for name, candidate in sorted(candidates.items())
+        for name, found in sorted(solution.chosen.items())
     ]
 
 
@@ -61,31 +85,37 @@ def _notes(
             yield f"{known} has no extra named {extra}"
         if not link.is_wheel:
             yield f"{known} comes as source: installing it will run its code"
-        if _is_direct(candidate) and urlsplit(link.url).query:
-            yield f"the query of {_address(candidate)} is left out of the lock, since it may be secret"
+        if urlsplit(link.url).query and candidate.get_install_requirement().is_direct:
+            yield f"the query of {_address(link)} is left out of the lock, since it may be secret"
 
 
-def _is_direct(candidate: Any) -> bool:
-    return bool(candidate.get_install_requirement().is_direct)
-
-
-def _address(candidate: Any) -> str:
+def _address(link: Any) -> str:
     """Return the URL of a direct reference without user, password, query and fragment."""
-    parts = urlsplit(str(candidate.source_link.url))
+    parts = urlsplit(str(link.url))
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def _sha256(candidate: Any, session: Any) -> str:
-    link: Any = candidate.source_link
-    hashes: dict[str, str] = link._hashes  # noqa: SLF001 - borrowed.py has looked whether it is there
-    if "sha256" in hashes:
-        return str(hashes["sha256"]).lower()
-    downloaded = candidate.get_install_requirement().download_info
+def _told(link: Any) -> str | None:
+    """Return the sha256 that the index tells."""
+    told = link._hashes.get("sha256")  # noqa: SLF001 - borrowed.py has looked whether it is there
+    return str(told).lower() if told else None
+
+
+def _downloaded(candidate: Any) -> str | None:
+    """Return the sha256 of a file that pip had to download to resolve."""
+    found = candidate.get_install_requirement().download_info
     # pip renamed it in 26.1, when it moved to another way of saying where a file is from.
-    told = getattr(downloaded, "archive_info", None) or getattr(downloaded, "info", None)
-    known = getattr(told, "hashes", None)
-    if known and "sha256" in known:
-        return str(known["sha256"])
+    told = getattr(found, "archive_info", None) or getattr(found, "info", None)
+    hashes = getattr(told, "hashes", None)
+    return str(hashes["sha256"]) if hashes and "sha256" in hashes else None
+
+
+def download_sha256(link: Any, session: Any) -> str:
+    """Return the sha256 of a link's file, which has to be downloaded for it.
+
+    :raises ResolutionError: if another digest that the index tells shows that it is not the file.
+    """
+    hashes: dict[str, str] = link._hashes  # noqa: SLF001 - as above
     digests = {
         name: hashlib.new(name, usedforsecurity=name == "sha256")
         for name in ["sha256", *CHECKED.intersection(hashes)]

@@ -171,7 +171,7 @@ class Diagnosis:
             )
 
     def _files(self, name: str) -> tuple[File, ...]:
-        links = self._access.links(self._repository, name)
+        links = self._access.links(name)
         files = (file for link in links if (file := _file(link, name)))
         reasons = self._ignored.reasons
         return tuple(replace(file, broken=reasons.get((name, str(file.version)))) for file in files)

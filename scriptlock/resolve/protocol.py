@@ -4,12 +4,14 @@ The order::
 
     {"folder": ..., "cache_dir": ..., "index_url": ..., "exclude_newer": ..., "prereleases": ...,
      "allow_sdist": [...],
-     "targets": [{"platform": ..., "markers": {...}, "tags": [...], "preferred": {name: version},
+     "targets": [{"platform": ..., "markers": {...}, "tags": [...], "optional": ...,
+                  "preferred": {name: version},
                   "requirements": [{"text": ..., "header": ...}], "constraints": [...]}]}
 
 ``text`` is what pip gets (markers are evaluated already), ``header`` the same as the request has it.
 The answer is ``{"resolutions": [{"choices": [...], "notes": [...]}]}`` in the order's order, or
-``{"failure": {"kind": ..., "reason": ..., "requirements": [...], "hint": ...}}``.
+``{"failure": {"kind": ..., "reason": ..., "requirements": [...], "hint": ...}}``; such a failure may
+also stand in the place of an optional target's resolution.
 """
 
 from __future__ import annotations
@@ -58,7 +60,9 @@ class Question:
     preferred: Mapping[str, str]
     """Versions, by normalised name."""
     exclude_newer: datetime | None
+    prereleases: bool
     allow_sdist: frozenset[str]
+    is_optional: bool
 
 
 def make_order(request: Request, *, folder: str, cache_dir: Path | None) -> dict[str, Any]:
@@ -79,6 +83,7 @@ def make_order(request: Request, *, folder: str, cache_dir: Path | None) -> dict
                 "platform": target.platform,
                 "markers": dict(target.markers),
                 "tags": list(target.tags),
+                "optional": str(target) in request.optional,
                 "preferred": _preferred(request.preferred, target),
                 "requirements": _applicable(request.requirements, target),
                 "constraints": _applicable(request.constraints, target),
@@ -103,7 +108,9 @@ def questions(order: Mapping[str, Any]) -> Iterator[Question]:
             constraints=tuple(told["constraints"]),
             preferred=told["preferred"],
             exclude_newer=datetime.fromisoformat(moment) if moment else None,
+            prereleases=order["prereleases"],
             allow_sdist=frozenset(order["allow_sdist"]),
+            is_optional=told["optional"],
         )
 
 
@@ -131,18 +138,29 @@ def read_answer(answer: Mapping[str, Any], request: Request) -> tuple[Resolution
     :raises ToolError: if it answered that pip or pip-tools cannot be used.
     """
     if "failure" in answer:
-        told = answer["failure"]
-        if told["kind"] not in FAILURES:
-            raise ToolError(told["reason"], told["hint"])
-        raise FAILURES[told["kind"]](told["reason"], tuple(told["requirements"]), told["hint"])
+        raise _failure(answer["failure"])
     return tuple(
-        Resolution(
-            target=target,
-            choices=tuple(sorted(map(_choice, told["choices"]), key=lambda choice: choice.name)),
-            notes=tuple(told["notes"]),
-        )
-        for target, told in zip(request.targets, answer["resolutions"], strict=True)
+        _resolution(target, told) for target, told in zip(request.targets, answer["resolutions"], strict=True)
     )
+
+
+def _resolution(target: Target, told: Mapping[str, Any]) -> Resolution:
+    if "failure" in told:
+        reason = _failure(told["failure"])
+        if not isinstance(reason, ResolutionError):
+            raise reason
+        return Resolution(target=target, choices=(), unsolved=reason)
+    return Resolution(
+        target=target,
+        choices=tuple(sorted(map(_choice, told["choices"]), key=lambda choice: choice.name)),
+        notes=tuple(told["notes"]),
+    )
+
+
+def _failure(told: Mapping[str, Any]) -> ResolutionError | ToolError:
+    if told["kind"] not in FAILURES:
+        return ToolError(told["reason"], told["hint"])
+    return FAILURES[told["kind"]](told["reason"], tuple(told["requirements"]), told["hint"])
 
 
 def _choice(told: Mapping[str, Any]) -> Choice:

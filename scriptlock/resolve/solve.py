@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from packaging.requirements import Requirement
@@ -13,31 +12,24 @@ from packaging.utils import canonicalize_name
 from scriptlock.errors import IndexUnreachable, ResolutionError
 from scriptlock.resolve.access import Access, Repository
 from scriptlock.resolve.borrowed import Borrowed, moved
-from scriptlock.resolve.choices import choices, notes
+from scriptlock.resolve.choices import chosen, notes, requires
 from scriptlock.resolve.diagnosis import Diagnosis, Ignored, causes
 from scriptlock.resolve.origins import asked_by, lineage
 from scriptlock.resolve.protocol import Question
 from scriptlock.resolve.references import refuse_unpinnable
 from scriptlock.resolve.soundness import circles_survived, refuse_unsound
 from scriptlock.resolve.sources import SourcePolicy
+from scriptlock.resolve.walk import Solution
 from scriptlock.targets import Target
 
+Found = tuple[dict[str, Any], dict[str, frozenset[str]]]
+"""pip's candidates, and the extras that were asked for, both by normalised name."""
 SAME_MACHINE = ("implementation_name", "platform_machine", "python_version", "sys_platform")
 """The markers by which a target is the machine and Python at hand."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Solution:
-    """What pip-tools chose for one target."""
-
-    candidates: Mapping[str, Any]
-    """pip's, by normalised name: each knows its version, its file and what it requires."""
-    extras: Mapping[str, frozenset[str]]
-    """Those asked for, by normalised name."""
-
-
-def answer(borrowed: Borrowed, access: Access, question: Question) -> dict[str, Any]:
-    """Return the answer to a question, as the protocol has it.
+def solve(borrowed: Borrowed, access: Access, question: Question) -> tuple[Solution, list[str]]:
+    """Return what pip-tools chooses for a target, and what a person should know about it.
 
     :raises ResolutionError: if there is none.
     """
@@ -50,11 +42,12 @@ def answer(borrowed: Borrowed, access: Access, question: Question) -> dict[str, 
         can_build=all(here[name] == question.target.markers[name] for name in SAME_MACHINE),
     )
     with _seen_as(borrowed, question.target), policy.enforced(borrowed), circles_survived(borrowed):
-        solution = _solve(borrowed, access, question)
-        return {
-            "choices": choices(solution.candidates, access.session),
-            "notes": notes(solution.candidates, solution.extras, policy),
-        }
+        repository = access.repository(question.target)
+        candidates, extras = _solve(borrowed, access, question, repository)
+        solution = Solution(target=question.target, chosen=chosen(candidates))
+        for candidate in _looked_at(repository):
+            access.offers.learn(candidate.source_link, requires(candidate))
+        return solution, notes(candidates, extras, policy)
 
 
 @contextmanager
@@ -67,14 +60,19 @@ def _seen_as(borrowed: Borrowed, target: Target) -> Iterator[None]:
         borrowed.markers.default_environment = borrowed.default_environment
 
 
-def _solve(borrowed: Borrowed, access: Access, question: Question) -> Solution:
+def _looked_at(repository: Repository) -> list[Any]:
+    """Return the candidates whose metadata pip has read, for good or in vain; it saves work, no more."""
+    factory = getattr(repository.command.resolver, "factory", None)
+    return list(getattr(factory, "_link_candidate_cache", {}).values())
+
+
+def _solve(borrowed: Borrowed, access: Access, question: Question, repository: Repository) -> Found:
     """Return what pip-tools chooses, with as many of the preferred versions as it takes.
 
     pip-tools lets go of preferences only while nothing else is in the conflict, so what it gives up
     on is tried again with fewer of them.
     """
     preferred = dict(question.preferred)
-    repository = access.repository(question.target)
     with Ignored() as ignored:
         while True:
             try:
@@ -106,7 +104,7 @@ def _without(preferred: Mapping[str, str], causes: Sequence[tuple[Any, Any]]) ->
 
 def _attempt(
     borrowed: Borrowed, repository: Repository, question: Question, preferred: Mapping[str, str]
-) -> Solution:
+) -> Found:
     line = borrowed.install_req_from_line
     wanted = [line(asked["text"], comes_from=asked["header"]) for asked in question.requirements]
     bounds = [
@@ -136,4 +134,4 @@ def _attempt(
         if candidate.get_install_requirement() is not None
     }
     refuse_unsound(candidates, extras, question)
-    return Solution(candidates=candidates, extras=extras)
+    return candidates, extras

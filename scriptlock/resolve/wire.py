@@ -34,6 +34,7 @@ class Wire:
         self._errors = (borrowed.PipError, borrowed.RequestException)
         self._send = send
         self._pages: dict[str, Any] = {}
+        self._streams: list[Any] = []
         self.forbidden: set[str] = set()
         """Hosts that refused to say something (403), which some do about packages that they do not have."""
 
@@ -54,6 +55,8 @@ class Wire:
             raise IndexUnreachable(
                 f"{host(url)} cannot be reached: {_cause(error)}", hint=OFFLINE_HINT
             ) from error
+        if not is_page:
+            self._streams.append(response)
         self._judge(url, response)
         if is_page:
             self._judge_page(url, response)
@@ -63,6 +66,11 @@ class Wire:
                 f"{host(url)} has no {file_named_by(url)}: it answered {response.status_code}"
             )
         return response
+
+    def close(self) -> None:
+        """Close every response, those included that pip gave up reading."""
+        for response in self._streams:
+            response.close()
 
     def _judge(self, url: str, response: Any) -> None:
         status = int(response.status_code)

@@ -11,14 +11,15 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
-from scriptlock.errors import IndexUnreachable, ResolutionError, ScriptlockError, ToolError
+from scriptlock.errors import ScriptlockError, ToolError
 from scriptlock.pip_configuration import index_options
 from scriptlock.resolve.access import Access
-from scriptlock.resolve.borrowed import NAMES, Borrowed, borrow
-from scriptlock.resolve.protocol import Question, failure, questions
-from scriptlock.resolve.solve import answer
+from scriptlock.resolve.answers import answers
+from scriptlock.resolve.borrowed import NAMES, borrow
+from scriptlock.resolve.protocol import failure, questions
 
 
 def main() -> None:
@@ -42,23 +43,10 @@ def respond(order: Mapping[str, Any], names: Mapping[str, str] = NAMES) -> dict[
     try:
         borrowed = borrow(names)
         configured = _take_configuration(order["folder"])
-        access = Access(borrowed, order, configured)
-        asked = list(questions(order))
-        return {"resolutions": [_answer(borrowed, access, question, len(asked)) for question in asked]}
+        with closing(Access(borrowed, order, configured)) as access:
+            return {"resolutions": answers(borrowed, access, questions(order))}
     except ScriptlockError as error:
         return failure(error)
-
-
-def _answer(borrowed: Borrowed, access: Access, question: Question, targets: int) -> dict[str, Any]:
-    try:
-        return answer(borrowed, access, question)
-    except IndexUnreachable:
-        raise
-    except ResolutionError as error:
-        if targets == 1 or str(question.target) in error.reason:
-            raise
-        reason = f"for {question.target}: {error.reason}"
-        raise type(error)(reason, error.requirements, error.hint) from error
 
 
 def _take_configuration(folder: str) -> dict[str, str | list[str]]:

@@ -208,7 +208,7 @@ def test_the_chosen_python_decides(index: Index, tmp_path: Path, cli: Cli) -> No
     path = tmp_path / "a.py"
     path.write_text(script("a"))
 
-    done = cli("lock", "--python", here, path)
+    done = cli("lock", "--python", here, "--here", path)
 
     assert done == Done(code=0, out="+ a 1.0\n", err="")
 

@@ -1,0 +1,97 @@
+"""From what a header asks for to a lock: resolved for every target, merged, and checked."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from scriptlock.errors import ResolutionError
+from scriptlock.grid import Grid
+from scriptlock.header import Header
+from scriptlock.model import Lock, Pin
+from scriptlock.resolve import Request, Resolution, Resolver
+from scriptlock.resolve.universal import environments, merge, verify
+
+Notify = Callable[[str], None]
+"""Is told what a person should know, one sentence at a time."""
+
+
+def make_lock(
+    header: Header,
+    grid: Grid,
+    resolver: Resolver,
+    *,
+    preferred: tuple[Pin, ...],
+    exclude_newer: datetime | None,
+    notify: Notify,
+) -> Lock:
+    """Return the lock that answers a header on all targets of a grid.
+
+    :param preferred: pins to keep where they still fit.
+    :param exclude_newer: ignore files uploaded at that moment (UTC) or later.
+    :param notify: is told of optional targets without a solution, and of what the resolver remarked.
+    :raises InvalidScript: if the header's settings are wrong.
+    :raises ResolutionError: if there is no solution; ``line`` is where the header shows why.
+    """
+    settings = header.settings
+    request = Request(
+        requirements=header.dependencies,
+        targets=grid.targets,
+        optional=grid.optional,
+        preferred=preferred,
+        constraints=settings.constraints,
+        index_url=settings.index_url,
+        exclude_newer=exclude_newer,
+        prereleases=settings.prereleases,
+        allow_sdist=settings.allow_sdist,
+    )
+    try:
+        resolutions = _resolve(request, resolver)
+        _require_platforms(resolutions, grid.needed)
+    except ResolutionError as error:
+        error.line = next(filter(None, map(header.line_of, error.requirements)), header.line)
+        raise
+    solved = [resolution for resolution in resolutions if resolution.unsolved is None]
+    for note in dict.fromkeys([*_left_out(resolutions), *(note for one in solved for note in one.notes)]):
+        notify(note)
+    lock = Lock(
+        pins=merge(solved),
+        environments=environments(resolution.target for resolution in solved),
+        inputs=header.inputs,
+        requires_python=header.requires_python,
+        exclude_newer=exclude_newer,
+        index_url=settings.index_url,
+    )
+    verify(lock, solved)
+    return lock
+
+
+def _resolve(request: Request, resolver: Resolver) -> Sequence[Resolution]:
+    if not request.requirements:
+        return [Resolution(target=target, choices=()) for target in request.targets]
+    return resolver.resolve(request)
+
+
+def _require_platforms(resolutions: Iterable[Resolution], needed: Iterable[str]) -> None:
+    """Raise the reason why a platform has no solution with any Python."""
+    missing = dict.fromkeys(needed)
+    for resolution in resolutions:
+        platform = resolution.target.platform
+        if resolution.unsolved is None:
+            missing.pop(platform, None)
+    for resolution in resolutions:
+        if resolution.unsolved and resolution.target.platform in missing:
+            raise resolution.unsolved
+
+
+def _left_out(resolutions: Iterable[Resolution]) -> Iterable[str]:
+    """Yield a sentence for each Python that some platforms have to do without."""
+    platforms: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for resolution in resolutions:
+        if resolution.unsolved:
+            python, _, platform = str(resolution.target).partition(" on ")
+            reason = resolution.unsolved.reason.removeprefix(f"for {resolution.target}: ")
+            platforms[python, reason].append(platform)
+    for (python, reason), names in platforms.items():
+        yield f"the lock leaves out {python} on {', '.join(names)}: {reason}"

@@ -1,0 +1,62 @@
+"""All targets of an order: each is given what fits of the others' solutions, or else solved by pip-tools."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from scriptlock.errors import IndexUnreachable, ResolutionError, UnknownPackage
+from scriptlock.resolve.access import Access
+from scriptlock.resolve.borrowed import Borrowed
+from scriptlock.resolve.choices import choices
+from scriptlock.resolve.protocol import Question, failure
+from scriptlock.resolve.solve import solve
+from scriptlock.resolve.walk import Walker
+
+
+def answers(borrowed: Borrowed, access: Access, asked: Iterable[Question]) -> list[dict[str, Any]]:
+    """Return the answer to each question, as the protocol has it.
+
+    :raises ResolutionError: if a target that is not optional has none, or an index does not answer.
+    """
+    several = list(asked)
+    walker = Walker(access.offers)
+    found: dict[int, dict[str, Any]] = {}
+    for number in _in_turn(several):
+        question = several[number]
+        try:
+            found[number] = _answer(borrowed, access, walker, question)
+        except IndexUnreachable:
+            raise
+        except ResolutionError as error:
+            # A name that is unknown is a mistake, whatever the target.
+            if not question.is_optional or isinstance(error, UnknownPackage):
+                raise _named(error, question, several) from error
+            found[number] = failure(error)
+    return [found[number] for number in range(len(several))]
+
+
+def _in_turn(several: Sequence[Question]) -> list[int]:
+    """Return the numbers of the questions, those for the newest Python last if there are others.
+
+    Many packages have no wheels for it yet; what it gets says the least about the others.
+    """
+    newest = max((question.target.python for question in several), default=None)
+    return sorted(range(len(several)), key=lambda number: several[number].target.python == newest)
+
+
+def _answer(borrowed: Borrowed, access: Access, walker: Walker, question: Question) -> dict[str, Any]:
+    solution, notes = walker.follow(question), list[str]()
+    if solution is None:
+        preferred = walker.keepable(question) | dict(question.preferred)
+        solution, notes = solve(borrowed, access, replace(question, preferred=preferred))
+        walker.learn(solution)
+    return {"choices": choices(solution, access.download_sha256), "notes": notes}
+
+
+def _named(error: ResolutionError, question: Question, several: Sequence[Question]) -> ResolutionError:
+    if len(several) == 1 or str(question.target) in error.reason:
+        return error
+    reason = f"for {question.target}: {error.reason}"
+    return type(error)(reason, error.requirements, error.hint)

@@ -1,0 +1,222 @@
+"""Targets that need no resolver: what was chosen for another one, followed through this one's markers.
+
+It is taken over only if a resolver could have no reason to choose otherwise: every file fits, every
+bound holds, and nothing newer could be had here that was out of reach there.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import takewhile
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+from scriptlock.errors import NoCompatibleWheel
+from scriptlock.resolve.offers import Offers, admits, fits
+from scriptlock.resolve.protocol import Question
+from scriptlock.targets import Target
+
+_parse = lru_cache(maxsize=65536)(Requirement)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """One distribution that a target gets."""
+
+    version: Version
+    requires: tuple[str, ...]
+    """What its metadata asks for, markers and all (PEP 508)."""
+    link: Any
+    """pip's, of the file."""
+    is_direct: bool
+    """Whether a URL was asked for, not a version."""
+    sha256: str | None = None
+    """64 hex digits, where the file was downloaded before."""
+
+
+_Need = tuple[Chosen, SpecifierSet]
+"""What others got of a package, and the bounds that everybody who needs it here sets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solution:
+    """All that a target gets."""
+
+    target: Target
+    chosen: Mapping[NormalizedName, Chosen]
+
+
+class Walker:
+    """What resolvers said of the targets so far, to be followed through the next ones.
+
+    What it says of a distribution's requirements is taken to hold for all files of its version.
+    """
+
+    def __init__(self, offers: Offers) -> None:
+        self._offers = offers
+        self._solved: list[Solution] = []
+
+    def learn(self, solution: Solution) -> None:
+        """Remember what a resolver said of a target."""
+        self._solved.append(solution)
+
+    def follow(self, question: Question) -> Solution | None:
+        """Return other targets' solutions as this one's, or None if a resolver has to be asked.
+
+        :raises NoCompatibleWheel: if the target is optional and cannot have something that others have.
+            A resolver might find a way round it, but with versions that nobody would want.
+        """
+        lacking = None
+        for primary in reversed(self._solved):
+            needed = _visit(question, [primary, *reversed(self._solved)])
+            if needed is None:
+                continue
+            if solution := self._take(question, needed):
+                return solution
+            lacking = lacking or self._unobtainable(question, needed)
+        if lacking and question.is_optional:
+            raise NoCompatibleWheel(f"{lacking} has no file for it")
+        return None
+
+    def keepable(self, question: Question) -> dict[str, str]:
+        """Return the versions of the last solution that a resolver may prefer on another target, by name."""
+        return {
+            name: str(found.version)
+            for known in self._solved[-1:]
+            for name, found in known.chosen.items()
+            if not found.is_direct
+            and self._offers.best(name, found.version, question.target) is not None
+            and not self._gains(name, found.version, SpecifierSet(), question)
+        }
+
+    def _take(self, question: Question, needed: Mapping[NormalizedName, _Need]) -> Solution | None:
+        chosen = {}
+        for name, (found, bound) in needed.items():
+            if not found.is_direct and not self._is_certain(name, found.version, bound, question):
+                return None
+            link = self._link(name, found, question.target)
+            if link is None or not link.is_wheel:
+                return None  # only a resolver knows what a source requires
+            chosen[name] = found if link == found.link else replace(found, link=link, sha256=None)
+        return Solution(target=question.target, chosen=chosen)
+
+    def _unobtainable(self, question: Question, needed: Mapping[NormalizedName, _Need]) -> str | None:
+        """Return a package of which no version within the bounds has a file for the target."""
+        for name, (found, bound) in sorted(needed.items()):
+            if not found.is_direct and not self._has_any(name, bound, question.target):
+                return name
+        return None
+
+    def _link(self, name: NormalizedName, found: Chosen, target: Target) -> Any | None:
+        if not found.is_direct:
+            return self._offers.best(name, found.version, target)
+        python = target.markers["python_full_version"]
+        can_take = fits(found.link, target) and admits(found.link.requires_python, python)
+        return found.link if can_take else None
+
+    def _is_certain(
+        self, name: NormalizedName, version: Version, bound: SpecifierSet, question: Question
+    ) -> bool:
+        """Return whether a resolver would choose the version here, too."""
+        if not bound.contains(version, prereleases=True):
+            return False
+        if name in question.preferred:
+            return Version(question.preferred[name]) == version
+        return not self._gains(name, version, bound, question)
+
+    def _gains(self, name: NormalizedName, version: Version, bound: SpecifierSet, question: Question) -> bool:
+        """Return whether something newer, within the bounds, might be had on this target."""
+        prereleases = version.is_prerelease or question.prereleases or bool(bound.prereleases)
+        for newer in takewhile(version.__lt__, self._offers.versions(name)):
+            if newer.is_prerelease > prereleases or not bound.contains(newer, prereleases=True):
+                continue
+            here = self._offers.best(name, newer, question.target)
+            if here is None or here.is_yanked or self._was_passed_over(name, newer, question):
+                continue
+            if not self._is_impossible(here, question):
+                return True
+        return False
+
+    def _is_impossible(self, link: Any, question: Question) -> bool:
+        """Return whether a file requires something that the target cannot have at all."""
+        asked = [_parse(one["text"]) for one in (*question.requirements, *question.constraints)]
+        requires = map(_parse, self._offers.requires(link) or ())
+        for requirement in _applicable(requires, {**question.target.markers, "extra": ""}, plain=True):
+            name = canonicalize_name(requirement.name)
+            bound = requirement.specifier
+            for root in asked:
+                if canonicalize_name(root.name) == name:
+                    bound &= root.specifier
+            if requirement.url is None and not self._has_any(name, bound, question.target):
+                return True
+        return False
+
+    def _has_any(self, name: str, bound: SpecifierSet, target: Target) -> bool:
+        return any(
+            self._offers.best(name, version, target)
+            for version in self._offers.versions(name)
+            if bound.contains(version, prereleases=True)
+        )
+
+    def _was_passed_over(self, name: NormalizedName, version: Version, question: Question) -> bool:
+        """Return whether resolvers could have had a version, and took an older one, on targets like this one.
+
+        They had a reason, which may have been the platform or the Python: it is taken to hold here if
+        it held on the same platform and with the same Python.
+        """
+        passed = [
+            known.target
+            for known in self._solved
+            if name in known.chosen
+            and known.chosen[name].version < version
+            and self._offers.best(name, version, known.target) is not None
+        ]
+        target = question.target
+        return any(other.python == target.python for other in passed) and any(
+            other.platform == target.platform for other in passed
+        )
+
+
+def _visit(question: Question, known: Sequence[Solution]) -> dict[NormalizedName, _Need] | None:
+    """Return what is needed on the target; None if that is something that no solution knows.
+
+    :param known: solutions of other targets; what is not in one is looked up in the next.
+    """
+    chosen: dict[NormalizedName, Chosen] = {}
+    bounds: defaultdict[NormalizedName, SpecifierSet] = defaultdict(SpecifierSet)
+    visited: defaultdict[NormalizedName, set[str]] = defaultdict(set)
+    pending = [_parse(asked["text"]) for asked in question.requirements]
+    while pending:
+        requirement = pending.pop()
+        name = canonicalize_name(requirement.name)
+        found = next((solution.chosen[name] for solution in known if name in solution.chosen), None)
+        if found is None or (requirement.url is not None) > found.is_direct:
+            return None
+        chosen[name] = found
+        bounds[name] &= requirement.specifier
+        for extra in {"", *requirement.extras} - visited[name]:
+            visited[name].add(extra)
+            markers = {**question.target.markers, "extra": extra}
+            pending += _applicable(map(_parse, found.requires), markers, plain=not extra)
+    for constraint in (_parse(asked["text"]) for asked in question.constraints):
+        name = canonicalize_name(constraint.name)
+        if name in chosen:
+            bounds[name] &= constraint.specifier
+    return {name: (found, bounds[name]) for name, found in chosen.items()}
+
+
+def _applicable(
+    requirements: Iterable[Requirement], markers: Mapping[str, str], *, plain: bool
+) -> Iterator[Requirement]:
+    """Yield those whose marker is true; those without one only if ``plain``."""
+    for requirement in requirements:
+        marker = requirement.marker
+        if marker.evaluate(dict(markers)) if marker else plain:
+            yield requirement
