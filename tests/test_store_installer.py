@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -138,7 +139,7 @@ def test_a_file_that_does_not_fit_the_interpreter_is_not_taken_from_the_store(
 
 @pytest.mark.parametrize("options", [{"html": True}, {"hashes": False}, {"html": True, "hashes": False}])
 def test_an_old_index_serves_as_well(
-    options: dict[str, bool], cache: Cache, monkeypatch: pytest.MonkeyPatch
+    options: dict[str, Any], cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Index(**options) as index:
         monkeypatch.setenv("PIP_INDEX_URL", index.url)
@@ -393,11 +394,11 @@ def test_builds_the_source_of_a_url_that_the_header_allows(index: Index, cache: 
         assert seen_inside(environment) == ["demo 1.0 True True"]
 
 
-def test_a_store_that_cannot_be_written_is_an_error(index: Index, cache: Cache, tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_written_is_an_error(index: Index, cache: Cache) -> None:
     index.add(DEMO)
     cache.prepare()
     cache.wheels.rmdir()
-    cache.wheels.symlink_to(tmp_path / "nowhere")
+    cache.wheels.symlink_to("/dev/fd")
 
     with pytest.raises(CacheError, match="the wheel store cannot be written: "):
         opened(cache, pin_of(DEMO))
