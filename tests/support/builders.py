@@ -17,7 +17,8 @@ from scriptlock.cache.environments import environment_key, open_environment
 from scriptlock.cache.layout import Cache
 from scriptlock.install import EmptyEnvironment, Installer
 from scriptlock.install.pip import PipInstaller
-from scriptlock.interpreters import find_interpreter
+from scriptlock.install.store import StoreInstaller
+from scriptlock.interpreters import Interpreter, find_interpreter
 from scriptlock.model import Pin
 from support.installers import Unpacker, pin_of
 from support.wheels import wheel
@@ -96,12 +97,24 @@ class _Logged(Unpacker):
         super().install(pins, environment, offline=offline)
 
 
+def _nobody_compiles(cache: Cache, interpreter: Interpreter, digests: Sequence[str]) -> None:
+    """Leave nobody behind who is still at work when the test is over."""
+
+
 class _Straying:
     """Unpacks nothing itself; the child that it starts is not to be trusted."""
 
     def install(self, pins: Sequence[Pin], environment: EmptyEnvironment, /, *, offline: bool) -> None:
         argv = [sys.executable, "-c", STRAYS, str(environment.schemes["purelib"])]
         subprocess.run(argv, pass_fds=[environment.lease], check=True)
+
+
+def _link_slowly(source: str, target: str) -> None:
+    """Link a file, and before the last one of the wheel wait until somebody says so."""
+    if target.endswith("/INSTALLER"):
+        say("linking")
+        sys.stdin.readline()
+    os.link(source, target)
 
 
 def say(line: str) -> None:
@@ -112,13 +125,19 @@ def say(line: str) -> None:
 
 def main(root: str, log: str, role: str) -> None:
     """Be one of them."""
-    installers: dict[str, Installer] = {"stray": _Straying(), "pip": PipInstaller()}
+    cache = Cache(root=Path(root))
+    installers: dict[str, Installer] = {
+        "stray": _Straying(),
+        "pip": PipInstaller(),
+        "store": StoreInstaller(cache, compile_wheels=_nobody_compiles),
+        "linking": StoreInstaller(cache, link=_link_slowly, compile_wheels=_nobody_compiles),
+    }
     interpreter = find_interpreter(None, None)
     say("ready")
     if not sys.stdin.readline():
         return
     environment = open_environment(
-        Cache(root=Path(root)),
+        cache,
         interpreter,
         [pin_of(DEMO)],
         installers.get(role, _Logged(Path(log))),
