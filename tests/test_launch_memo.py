@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scriptlock import launch
+from scriptlock import launch, memo
 from scriptlock.api import check
 from scriptlock.by_path import which_file
 from scriptlock.cache.layout import Cache
@@ -127,7 +127,7 @@ def test_whatever_is_edited_the_warm_start_never_takes_another_environment_than_
                 continue  # what no longer is a script runs as Python reads it: the body is not looked at
             assert warm in (None, plain)
             if plain is not None and (name := launch.memo_name(str(path))):
-                launch.remember(name, str(path), str(plain))
+                memo.remember(name, str(path), str(plain))
                 assert environment_of(path) == plain
 
 
@@ -204,17 +204,17 @@ def test_another_way_to_the_same_file_is_warm(path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_memo_that_was_damaged_names_nothing_else(path: Path, cache: Cache) -> None:
-    (memo,) = cache.memo.iterdir()
-    whole = memo.read_bytes()
+    (file,) = cache.memo.iterdir()
+    whole = file.read_bytes()
     environment = environment_of(path)
     cut = [whole[:length] for length in range(len(whole))]
     flipped = [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in range(len(whole))]
 
     for text in [*cut, *flipped, whole + b"\n", b"\xff" * 100]:
-        memo.write_bytes(text)
+        file.write_bytes(text)
         assert environment_of(path) is None
 
-    memo.write_bytes(whole)
+    file.write_bytes(whole)
     assert environment_of(path) == environment is not None
 
 
@@ -330,20 +330,20 @@ def test_a_lock_that_is_demanded_is_not_there_because_there_was_none_when_nobody
 def test_a_script_that_changed_while_its_environment_was_built_is_not_remembered(
     path: Path, cache: Cache
 ) -> None:
-    (memo,) = cache.memo.iterdir()
-    memo.unlink()
+    (written,) = cache.memo.iterdir()
+    written.unlink()
     name = launch.memo_name(str(path))
     assert name is not None
     path.write_text(locked("idna"))
 
-    launch.remember(name, str(path), str(look_ready(cache, PINS["rich"])))
+    memo.remember(name, str(path), str(look_ready(cache, PINS["rich"])))
 
     assert list(cache.memo.iterdir()) == []
 
 
 def test_a_cache_that_cannot_be_written_to_is_only_slower(path: Path, cache: Cache) -> None:
-    (memo,) = cache.memo.iterdir()
-    memo.unlink()
+    (written,) = cache.memo.iterdir()
+    written.unlink()
     cache.memo.rmdir()
     cache.memo.touch()
 

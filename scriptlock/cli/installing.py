@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from scriptlock import by_path, launch, launcher
+from scriptlock import by_path, launcher, memo
 from scriptlock.cache import registry
 from scriptlock.cache.layout import Cache
 from scriptlock.cli import options
@@ -60,7 +60,7 @@ def _install(path: Path, name: str, *, offline: bool) -> None:
                 break
     else:
         raise ScriptChanged
-    is_sure = launch.carries_its_lock(str(script))
+    is_sure = memo.carries_its_lock(str(script))
     try:
         registry.protect(cache, script.resolve())
     except OSError as error:

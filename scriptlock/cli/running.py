@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from scriptlock import by_path, child, launch
+from scriptlock import by_path, child, launch, memo
 from scriptlock.cache.environments import Environment
 from scriptlock.cache.layout import Cache
 from scriptlock.cache.temporary import temporary_cache
@@ -59,7 +59,7 @@ def run(word: str, args: Sequence[str], *, no_cache: bool, **wishes: Any) -> NoR
         source, environment = _prepare(word, Cache.default(), wishes)
         # With any other option, the result is what it would be without.
         if name and source.is_file and not (wishes["python"] or wishes["frozen"] or wishes["extra"]):
-            launch.remember(name, word, str(environment.path))
+            memo.remember(name, word, str(environment.path))
         _start(environment, source.words(args))
     except ScriptlockError as error:
         complain(shown(word), error)

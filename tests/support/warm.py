@@ -14,7 +14,7 @@ from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from scriptlock import launch
+from scriptlock import launch, memo
 from scriptlock.cache.environments import FORMAT, RECEIPT, environment_key
 from scriptlock.cache.layout import Cache
 from scriptlock.interpreters import find_interpreter
@@ -114,7 +114,7 @@ def remember(path: Path, environment: Path) -> None:
     """Let the slow way write down which environment a script got."""
     name = launch.memo_name(str(path))
     assert name is not None
-    launch.remember(name, str(path), str(environment))
+    memo.remember(name, str(path), str(environment))
 
 
 def environment_of(path: Path) -> Path | None:
