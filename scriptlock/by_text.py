@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scriptlock import api
 from scriptlock.api import nobody
-from scriptlock.errors import NoHeader, NotCached, NotLocked, Offline, ResolutionError, StaleLock
-from scriptlock.interpreters import Interpreter, find_interpreter
+from scriptlock.chooser import Chooser, lock_key
+from scriptlock.errors import NoHeader, NotCached, NotLocked, StaleLock, UncoveredHost
+from scriptlock.interpreters import find_interpreter
 from scriptlock.locking import Notify
-from scriptlock.model import Lock, Pin
+from scriptlock.model import Lock
 from scriptlock.script import Script, parse
 from scriptlock.targets import select
 
@@ -79,7 +80,7 @@ def prepare(
     script = declared(text)
     lock = usable_lock(script, locked=locked, frozen=frozen)
     found = find_interpreter(python, requires_python(script, lock), memory=cache.interpreters)
-    choose = _Chooser(
+    choose = Chooser(
         cache=cache, python=found, upgrade=upgrade, offline=offline, resolver=resolver, notify=notify
     )
     key = None
@@ -120,6 +121,8 @@ def built_python(text: bytes, *, cache: Cache, python: str | None = None) -> Pat
     from scriptlock.cache import locks
     from scriptlock.cache.environments import ready_python
 
+    if os.path.lexists(cache.root):
+        cache.prepare()
     script = declared(text)
     lock = usable_lock(script, locked=False, frozen=False)
     found = find_interpreter(python, requires_python(script, lock), memory=cache.interpreters)
@@ -173,6 +176,8 @@ def usable_lock(script: Script, *, locked: bool, frozen: bool) -> Lock | None:
         return script.lock
     try:
         api.check(script)
+    except UncoveredHost:
+        return script.lock  # the Python that it will run with may be another than ours
     except StaleLock:
         if locked:
             raise
@@ -188,73 +193,3 @@ def requires_python(script: Script, lock: Lock | None) -> SpecifierSet | None:
     """Return what the script asks of its Python."""
     # They differ only where a stale lock is used as it stands.
     return script.header.requires_python if script.header else lock.requires_python if lock else None
-
-
-def lock_key(script: Script, interpreter: Interpreter) -> str:
-    """Return the name under which the cache keeps the lock of a script whose footer does not answer it."""
-    from scriptlock.cache import locks
-
-    assert script.header is not None  # noqa: S101 - check() has raised NoHeader otherwise
-    return locks.lock_key(script.header.inputs, api.target_for(script.header, interpreter), script.lock)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Chooser:
-    """Finds locks in the cache, and makes those that are missing."""
-
-    cache: Cache
-    python: Interpreter
-    upgrade: bool
-    offline: bool
-    resolver: Resolver | None
-    notify: Notify
-
-    def lock(self, script: Script, *, here: bool) -> tuple[Lock, str]:
-        """Return the lock that answers the header, here or everywhere, and the key it is kept under."""
-        from scriptlock.cache.locks import cached_lock
-
-        if self.upgrade and self.offline:
-            raise Offline("an upgrade has to ask an index")
-        key = lock_key(script, self.python)
-        return cached_lock(self.cache, key, partial(self._resolve, script, here=here), anew=self.upgrade), key
-
-    def lock_with(self, script: Script, base: Lock, extra: Sequence[Requirement]) -> tuple[Lock, str]:
-        """Return a lock of the same and more, with as few of its pins moved as that allows, and its key."""
-        assert script.header is not None  # noqa: S101 - as in lock_key()
-        header = replace(script.header, dependencies=(*script.header.dependencies, *extra))
-        wanted = ", ".join(map(str, extra))
-        try:
-            lock, key = self.lock(Script(header=header, lock=base), here=True)
-        except Offline as error:
-            raise Offline(f"{wanted} is not resolved yet together with the script's own pins") from error
-        except ResolutionError as error:
-            # Only what the header says has a line in the script.
-            if not any(map(script.header.line_of, error.requirements)):
-                error.line = None
-            raise
-        kept = {pin.name: pin for pin in select(base, self.python.markers)}
-        for pin in lock.pins:
-            if pin.name in kept and pin.version != kept[pin.name].version:
-                usual = kept[pin.name].version
-                self.notify(f"together with {wanted}, {pin.name} is {pin.version}, not {usual}")
-        pins = tuple(_trusted(pin, kept.get(pin.name)) for pin in lock.pins)
-        return replace(lock, pins=pins), key
-
-    def _resolve(self, script: Script, *, here: bool) -> Lock:
-        from scriptlock.resolve.pip_tools import PipTools
-
-        return api.lock(
-            script,
-            python=self.python,
-            upgrade=self.upgrade,
-            here=here,
-            offline=self.offline,
-            resolver=self.resolver or PipTools(cache_dir=self.cache.http),
-            notify=self.notify,
-        )
-
-
-def _trusted(pin: Pin, kept: Pin | None) -> Pin:
-    """Return a pin with the hashes that the script has for the same file, whatever an index says now."""
-    same = kept is not None and (pin.version, pin.url) == (kept.version, kept.url)
-    return replace(pin, hashes=kept.hashes) if kept and same else pin

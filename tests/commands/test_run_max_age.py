@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,11 @@ DAY = 24 * 60 * 60
 
 
 @pytest.fixture
-def ready(ready: Path, shared_cache: Path) -> Iterator[Path]:
-    """The same, forgotten in the end: the next one has the same lock, and would be as old."""
-    yield ready
+def ready(ready: Path, shared_cache: Path) -> Path:
+    """The same, of whose age nothing is known; other tests have the same lock."""
     for path in (shared_cache / "v1" / "locks").glob("*.known"):
         path.unlink()
+    return ready
 
 
 def aged(path: Path, *, days: float) -> None:
