@@ -7,14 +7,15 @@ import pytest
 from support.cli import Cli, Done
 from support.index import Index
 from support.scripts import RICH_SHOWN, edit, script
-from support.wheels import wheel
 
 
 @pytest.fixture
-def cached(report: Path, packages: Index, cli: Cli) -> Path:
-    """A script whose lock is in the cache, though the index has a newer package by now, and is out of order."""
+def cached(
+    report: Path, packages: Index, cli: Cli, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A script whose lock is in the cache; the index is out of order by now."""
+    monkeypatch.setenv("SCRIPTLOCK_CACHE_DIR", str(shared_cache))
     assert cli("run", report).code == 0
-    packages.add(wheel("idna", "3.20"))
     packages.break_down()
     packages.reset()
     return report
