@@ -71,7 +71,12 @@ def find_interpreter(
         return _inspect(running, memory)
     found = _found(wanted, memory, environ)
     if best := next((info for info in found if _admits(requires_python, _version(info))), None):
-        return _inspect(_base(best), memory)
+        inspected = _inspect(_base(best), memory)
+        if memory is None or inspected.version == _version(best):
+            return inspected
+        # What was found is remembered by path and time, which another Python may share by now.
+        _forget(memory)
+        return find_interpreter(wanted, requires_python, environ=environ)
     wishes = [wanted or "", f"requires-python {requires_python}" if requires_python else ""]
     # Where something answers to the name, it is the script that rules it out; say nothing of the others.
     listed = found or _found(None, memory, environ)
@@ -142,6 +147,12 @@ def _found(wanted: str | None, memory: Path | None, environ: Mapping[str, str]) 
         return (_base(info) == running, info.version_info.releaselevel == "final", *ordinary, _version(info))
 
     return sorted(usable, key=rank, reverse=True)
+
+
+def _forget(memory: Path) -> None:
+    from python_discovery import DiskCache, PythonInfo
+
+    PythonInfo.clear_cache(DiskCache(memory))
 
 
 def _is_path(wanted: str) -> bool:

@@ -174,7 +174,9 @@ def _open(path: Path) -> int:
         if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
             raise
         # A cache that cannot be written to can still be used: sharing needs no right to write.
-        return os.open(path, os.O_RDONLY | careful)
+        with suppress(FileNotFoundError):
+            return os.open(path, os.O_RDONLY | careful)
+        raise
 
 
 def _is_alive(pid: int) -> bool:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from scriptlock.cache.layout import Cache
-from scriptlock.cache.leases import patience
-from scriptlock.errors import EnvironmentBusy, InvalidScript
+from scriptlock.cache.leases import Lease, patience
+from scriptlock.cache.records import write_durably
+from scriptlock.errors import CacheError, InvalidScript
 from scriptlock.model import Lock
 from scriptlock.script import embed, parse
 from scriptlock.targets import Target
@@ -32,7 +30,7 @@ def lock_key(inputs: str, target: Target, base: Lock | None) -> str:
 def kept_lock(cache: Cache, key: str) -> Lock | None:
     """Return the lock kept under a key, or None."""
     # What is damaged, or written by a newer scriptlock, is as good as not there.
-    with suppress(FileNotFoundError, InvalidScript):
+    with suppress(OSError, InvalidScript):
         return parse(lock_path(cache, key).read_bytes()).lock
     return None
 
@@ -42,19 +40,17 @@ def cached_lock(cache: Cache, key: str, make: Callable[[], Lock], *, anew: bool 
 
     :param anew: make it even if there is one, and keep it in its place.
     :raises EnvironmentBusy: if somebody else takes too long to make it.
+    :raises CacheError: if it cannot be kept.
     """
     if not anew and (found := kept_lock(cache, key)):
         return found
-    path, seconds = lock_path(cache, key), patience()
-    try:
-        with FileLock(path.with_suffix(".busy"), timeout=seconds):
-            if not anew and (found := kept_lock(cache, key)):
-                return found
-            made = make()
-            _store(path, made)
-            return made
-    except Timeout:
-        raise EnvironmentBusy(seconds, None) from None
+    with Lease(cache.leases / f"lock-{key}", patience=patience()) as lease:
+        lease.acquire(exclusive=True)
+        if not anew and (found := kept_lock(cache, key)):
+            return found
+        made = make()
+        _store(lock_path(cache, key), made)
+        return made
 
 
 def lock_path(cache: Cache, key: str) -> Path:
@@ -64,6 +60,7 @@ def lock_path(cache: Cache, key: str) -> Path:
 
 
 def _store(path: Path, lock: Lock) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}")
-    temporary.write_bytes(embed(b"", lock))
-    temporary.replace(path)
+    try:
+        write_durably(path, embed(b"", lock))
+    except OSError as error:
+        raise CacheError(f"the lock cannot be kept in the cache: {error.strerror or error}") from error

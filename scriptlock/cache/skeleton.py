@@ -51,7 +51,7 @@ def make(folder: Path, interpreter: Interpreter, memory: Path) -> Skeleton:
         skeleton = Skeleton(**json.loads(notes.read_bytes()))
         _draw(skeleton, folder)
         return skeleton
-    skeleton, is_complete = _by_virtualenv(folder, interpreter.executable, memory)
+    skeleton, is_complete = _by_virtualenv(folder, interpreter, memory)
     if is_complete:
         with suppress(OSError):  # it is only slower without
             written = notes.with_suffix(f".{secrets.token_hex(4)}")
@@ -79,20 +79,31 @@ def _draw(skeleton: Skeleton, folder: Path) -> None:
         (folder / path).write_text(text.replace(HERE, str(folder)), "utf-8")
 
 
-def _by_virtualenv(folder: Path, executable: Path, memory: Path) -> tuple[Skeleton, bool]:
+def _by_virtualenv(folder: Path, interpreter: Interpreter, memory: Path) -> tuple[Skeleton, bool]:
     """Return what virtualenv made, and whether that is all of it."""
     from virtualenv import session_via_cli
 
     # Without a handler, its warnings would end up on stderr.
     logging.getLogger("virtualenv").addHandler(logging.NullHandler())
-    argv = [str(folder), "--python", str(executable), "--app-data", str(memory), "--activators", ""]
+    # What virtualenv notes of an interpreter is found again by path and time, which another may share.
+    notes = memory / _name(interpreter)
+    argv = [
+        str(folder),
+        "--python",
+        str(interpreter.executable),
+        "--app-data",
+        str(notes),
+        "--activators",
+        "",
+    ]
     argv += ["--without-pip", "--no-download", "--no-periodic-update", "--no-vcs-ignore"]
     environ = clean_environment(os.environ) | {"VIRTUALENV_CONFIG_FILE": os.devnull}
     try:
         with session_via_cli(argv, setup_logging=False, env=environ) as session:
             session.run()
     except (Exception, SystemExit) as error:  # it has no exception of its own, and argparse exits
-        raise ToolError(f"virtualenv cannot make an environment from {executable}: {error}") from error
+        reason = f"virtualenv cannot make an environment from {interpreter.executable}: {error}"
+        raise ToolError(reason) from error
     creator = session.creator
     python = ".".join(map(str, creator.interpreter.version_info[:2]))
     schemes = {

@@ -32,7 +32,7 @@ class Storm:
     def rage(self, seconds: float, *, runners: int) -> None:
         """Run and prune and kill; return when everybody is done."""
         end = time.monotonic() + seconds
-        work: list[Callable[[random.Random], None]] = [self._run] * runners + [self._prune]
+        work: list[Callable[[random.Random], None]] = [*([self._run] * runners), self._prune]
         threads = [
             threading.Thread(target=self._repeat, args=(act, random.Random(self.seed + number), end))  # noqa: S311
             for number, act in enumerate(work)

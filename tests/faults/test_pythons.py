@@ -1,0 +1,137 @@
+"""A Python that environments were made from does not stay what it was."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import scriptlock
+from faults.locks import Locked
+from scriptlock.errors import NoInterpreter, ToolError
+from scriptlock.interpreters import find_interpreter
+from support.cli import SECONDS, Cli, Done
+
+BASE = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Path:
+    """A Python of its own that nobody misses."""
+    path = tmp_path / "python" / "bin" / BASE.name
+    path.parent.mkdir(parents=True)
+    shutil.copy2(BASE, path)
+    done = subprocess.run([path, "-c", "import json"], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip("a copy of this Python does not find its standard library")
+    return path
+
+
+@pytest.fixture
+def ours(python: Path, tmp_path: Path) -> Path:
+    """The python of an environment of that Python in which scriptlock can be imported."""
+    folder = tmp_path / "ours"
+    subprocess.run([python, "-m", "venv", "--without-pip", "--symlinks", folder], check=True)
+    (site,) = folder.glob("lib/*/site-packages")
+    packages = [path for path in sys.path if path.endswith("-packages")]
+    lines = [str(Path(scriptlock.__file__).parent.parent), *packages]
+    (site / "ours.pth").write_text("\n".join(lines))
+    return folder / "bin" / "python"
+
+
+def run_by(ours: Path, script: Locked) -> Done:
+    """Run the script with scriptlock under that Python, by the warm start if there is a memo."""
+    done = subprocess.run(
+        [ours, "-m", "scriptlock", "run", script.path],
+        cwd=script.path.parent,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    return Done(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def upgraded(path: Path) -> None:
+    """Put the next patch release in its place."""
+    shutil.copy(path, path.with_name("next"))
+    path.with_name("next").replace(path)
+
+
+def touched(path: Path) -> None:
+    """Write to the file itself."""
+    os.utime(path, (1, 1))
+
+
+def upgraded_reproducibly(path: Path) -> None:
+    """Put another file of the same size and time in its place."""
+    shutil.copy2(path, path.with_name("next"))
+    path.with_name("next").replace(path)
+
+
+@pytest.mark.parametrize("change", [upgraded, touched, upgraded_reproducibly])
+def test_a_python_that_was_changed_gets_an_environment_of_its_own(
+    change: Callable[[Path], None], python: Path, ours: Path, demo: Locked
+) -> None:
+    before = [run_by(ours, demo) for _ in range(2)]
+
+    change(python)
+    after = [run_by(ours, demo) for _ in range(2)]
+
+    assert [done.err for done in (*before, *after)] == [""] * 4
+    assert all(demo.is_right(done.out) for done in (*before, *after))
+    assert before[0].out == before[1].out
+    assert after[0].out == after[1].out != before[0].out
+
+
+def test_the_environment_of_a_python_that_is_gone_is_never_used(python: Path, demo: Locked, cli: Cli) -> None:
+    before = cli("run", "--python", python, demo.path)
+    python.unlink()
+
+    named = cli("run", "--python", python, demo.path)
+    other = cli("run", demo.path)
+
+    assert demo.is_right(before.out)
+    assert (named.code, named.out, "Traceback" in named.err) == (125, "", False)
+    assert named.err.startswith(f"scriptlock: {demo.path}: {python} ")
+    assert (other.code, demo.is_right(other.out), other.out == before.out) == (0, True, False)
+
+
+@pytest.mark.parametrize("time", ["newer", "same"])
+def test_another_minor_at_the_same_path_is_seen_as_what_it_is(
+    time: str, python: Path, demo: Locked, cli: Cli
+) -> None:
+    script = demo.path.with_name("version.py")
+    body = demo.path.read_text().replace("import demo\n", "print(sys.version_info[1]); import demo\n")
+    script.write_text(body)
+    before = cli("run", "--python", python, script)
+    status = python.stat()
+
+    shutil.copy(another_minor(), python.with_name("next"))
+    python.with_name("next").replace(python)
+    if time == "same":
+        os.utime(python, ns=(status.st_atime_ns, status.st_mtime_ns))
+    after = cli("run", "--python", python, script)
+
+    assert (before.code, before.out.split()[0]) == (0, str(sys.version_info[1]))
+    assert (after.code, after.err) == (0, "")
+    assert after.out.split()[0] != str(sys.version_info[1])
+    assert demo.is_right(after.out.split("\n", 1)[1])
+
+
+@cache
+def another_minor() -> Path:
+    """Return a Python of this machine of another minor release."""
+    for minor in (14, 13, 12, 11):
+        if minor != sys.version_info[1]:
+            try:
+                return find_interpreter(f"3.{minor}", None).executable
+            except (NoInterpreter, ToolError):
+                continue
+    pytest.skip("there is only one Python here")
