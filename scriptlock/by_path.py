@@ -125,12 +125,13 @@ def lock_files(
     :param options: those of :func:`lock_file`.
     """
     work = partial(_try_lock_file, options=options)
+    scripts = [Path(path) for path in paths]  # a list, for Dask's executor takes no iterators
     if executor is not None:
-        yield from executor.map(work, map(Path, paths))
+        yield from executor.map(work, scripts)
         return
     with ThreadPoolExecutor(max_workers=4) as threads:
         try:
-            yield from threads.map(work, map(Path, paths))
+            yield from threads.map(work, scripts)
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
             raise
