@@ -156,4 +156,4 @@ def test_the_pages_on_commands_name_every_verb_and_every_option() -> None:
 
     names = {verb.name for verb in every_verb() if verb is not verbs}
     assert [name for name in names if not re.search(rf"[ `]{name}\b", page)] == []
-    assert [option for option in options if not re.search(rf"[`[]{option[1]}\b", page)] == []
+    assert [option for option in options if not re.search(rf"[ `[]{option[1]}\b", page)] == []
