@@ -1,0 +1,70 @@
+"""Many scripts at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness import Comparison, measure
+from workshop import SMALL, Workshop
+
+MANY = 1000
+DISTINCT, COPIES = 20, 10
+PACKAGES = "requests rich httpx sqlalchemy pydantic click attrs packaging idna tomlkit".split()
+ONE, ALL = "check of 1 script", f"check of {MANY} scripts"
+
+
+def comparisons(workshop: Workshop) -> Iterator[Comparison]:
+    """Yield comparisons of few scripts with many."""
+    yield _checks(workshop)
+    yield _locks(workshop)
+
+
+def _checks(workshop: Workshop) -> Comparison:
+    scriptlock = workshop.program("scriptlock")
+    first = workshop.script("check/0.py", SMALL, body="".join(f"print({line})\n" for line in range(200)))
+    workshop.do(scriptlock, "lock", first)
+    paths = [first, *(first.with_name(f"{number}.py") for number in range(1, MANY))]
+    for path in paths[1:]:
+        path.write_text(f"{first.read_text()}# {path.name}\n")
+    commands = [
+        workshop.command(ONE, scriptlock, "check", first),
+        workshop.command(ALL, scriptlock, "check", *paths),
+    ]
+    one, every = measure(commands, rounds=workshop.rounds)
+    rate = (MANY - 1) / (every.median - one.median)
+    size = first.stat().st_size
+    return Comparison(
+        title="check",
+        figures=(one, every),
+        peers=(ONE,),
+        remark=f"{rate:,.0f} scripts of {size:,} bytes a second, after start-up",
+    )
+
+
+def _locks(workshop: Workshop) -> Comparison:
+    scriptlock = workshop.program("scriptlock")
+    texts: dict[Path, bytes] = {}
+    for number in range(DISTINCT):
+        wants = (
+            PACKAGES[number % len(PACKAGES)],
+            PACKAGES[(number * 3 + 1) % len(PACKAGES)],
+            f"idna>={number % 3}",
+        )
+        for copy in range(COPIES):
+            path = workshop.script(f"many/{copy}/{number}.py", wants)
+            texts[path] = path.read_bytes()
+    distinct = list(texts)[::COPIES]
+
+    def unlock() -> None:
+        for path, text in texts.items():
+            path.write_bytes(text)
+
+    few = f"lock of {DISTINCT} scripts"
+    commands = [
+        workshop.command(few, scriptlock, "lock", *distinct, prepare=unlock),
+        workshop.command(
+            f"lock of {len(texts)}, {DISTINCT} distinct", scriptlock, "lock", *texts, prepare=unlock
+        ),
+    ]
+    return Comparison(title="lock", figures=measure(commands, rounds=workshop.rounds), peers=(few,))
