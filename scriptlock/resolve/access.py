@@ -11,7 +11,7 @@ from typing import Any
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from scriptlock.errors import ResolutionError
+from scriptlock.errors import IndexUnreachable, ResolutionError
 from scriptlock.resolve.borrowed import Borrowed
 from scriptlock.resolve.choices import download_sha256
 from scriptlock.resolve.offers import Offers
@@ -134,8 +134,13 @@ class Access:
         place = link.metadata_link()
         if place is None:
             return None
-        with self.session.get(place.url_without_fragment, stream=True) as answer:
-            return bytes(answer.content)
+        try:
+            with self.session.get(place.url_without_fragment, stream=True) as answer:
+                return bytes(answer.content)
+        except IndexUnreachable:
+            raise
+        except ResolutionError:
+            return None  # promised, and not there: a resolver that needs it will say so
 
     def _refuse_insecure_indexes(self) -> None:
         options = self._options

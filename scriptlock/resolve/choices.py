@@ -26,16 +26,20 @@ def chosen(candidates: Mapping[str, Any]) -> dict[NormalizedName, Chosen]:
 
     :param candidates: pip's, by normalised name, without those that only stand for extras.
     """
-    return {
-        canonicalize_name(name): Chosen(
-            version=Version(str(candidate.version)),
-            requires=requires(candidate),
-            link=candidate.source_link,
-            is_direct=bool(candidate.get_install_requirement().is_direct),
-            sha256=_downloaded(candidate),
-        )
-        for name, candidate in candidates.items()
-    }
+    return {canonicalize_name(name): _chosen(candidate) for name, candidate in candidates.items()}
+
+
+def _chosen(candidate: Any) -> Chosen:
+    asked = candidate.get_install_requirement()
+    requires_python = candidate.dist.metadata["Requires-Python"]
+    return Chosen(
+        version=Version(str(candidate.version)),
+        requires=requires(candidate),
+        requires_python=None if requires_python is None else str(requires_python),
+        link=candidate.source_link,
+        url=str(asked.req.url) if asked.is_direct else None,
+        sha256=_downloaded(candidate),
+    )
 
 
 def requires(candidate: Any) -> tuple[str, ...]:
@@ -53,7 +57,7 @@ def choices(solution: Solution, sha256: Callable[[Any], str]) -> list[dict[str, 
             "name": name,
             "version": str(found.version),
             "hashes": [f"sha256:{_told(found.link) or found.sha256 or sha256(found.link)}"],
-            "url": _address(found.link) if found.is_direct else None,
+            "url": _address(found.link) if found.url else None,
         }
         for name, found in sorted(solution.chosen.items())
     ]

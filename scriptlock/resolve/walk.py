@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import takewhile
 from typing import Any
 
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
@@ -35,8 +35,10 @@ class Chosen:
     """What its metadata asks for, markers and all (PEP 508)."""
     link: Any
     """pip's, of the file."""
-    is_direct: bool
-    """Whether a URL was asked for, not a version."""
+    requires_python: str | None = None
+    """What its metadata says; not every index repeats it."""
+    url: str | None = None
+    """What was asked for, where that was a direct reference (PEP 508)."""
     sha256: str | None = None
     """64 hex digits, where the file was downloaded before."""
 
@@ -62,16 +64,19 @@ class Walker:
     def __init__(self, offers: Offers) -> None:
         self._offers = offers
         self._solved: list[Solution] = []
+        self._platforms: set[str] = set()
 
     def learn(self, solution: Solution) -> None:
         """Remember what a resolver said of a target."""
         self._solved.append(solution)
+        self._platforms.add(solution.target.platform)
 
     def follow(self, question: Question) -> Solution | None:
         """Return other targets' solutions as this one's, or None if a resolver has to be asked.
 
-        :raises NoCompatibleWheel: if the target is optional and cannot have something that others have.
-            A resolver might find a way round it, but with versions that nobody would want.
+        :raises NoCompatibleWheel: if the target is optional and cannot have something that others have,
+            while its platform is served with another Python. A resolver might find a way round it,
+            but with versions that nobody would want.
         """
         lacking = None
         for primary in reversed(self._solved):
@@ -79,9 +84,10 @@ class Walker:
             if needed is None:
                 continue
             if solution := self._take(question, needed):
+                self._platforms.add(question.target.platform)
                 return solution
             lacking = lacking or self._unobtainable(question, needed)
-        if lacking and question.is_optional:
+        if lacking and question.is_optional and question.target.platform in self._platforms:
             raise NoCompatibleWheel(f"{lacking} has no file for it")
         return None
 
@@ -91,7 +97,7 @@ class Walker:
             name: str(found.version)
             for known in self._solved[-1:]
             for name, found in known.chosen.items()
-            if not found.is_direct
+            if found.url is None
             and self._offers.best(name, found.version, question.target) is not None
             and not self._gains(name, found.version, SpecifierSet(), question)
         }
@@ -99,46 +105,53 @@ class Walker:
     def _take(self, question: Question, needed: Mapping[NormalizedName, _Need]) -> Solution | None:
         chosen = {}
         for name, (found, bound) in needed.items():
-            if not found.is_direct and not self._is_certain(name, found.version, bound, question):
+            if not self._is_certain(name, found, bound, question):
                 return None
             link = self._link(name, found, question.target)
-            if link is None or not link.is_wheel:
-                return None  # only a resolver knows what a source requires
+            # Only a resolver knows what a source requires, and who may have what was yanked.
+            if link is None or not link.is_wheel or (link.is_yanked and found.url is None):
+                return None
             chosen[name] = found if link == found.link else replace(found, link=link, sha256=None)
         return Solution(target=question.target, chosen=chosen)
 
     def _unobtainable(self, question: Question, needed: Mapping[NormalizedName, _Need]) -> str | None:
         """Return a package of which no version within the bounds has a file for the target."""
         for name, (found, bound) in sorted(needed.items()):
-            if not found.is_direct and not self._has_any(name, bound, question.target):
+            if found.url is None and not self._has_any(name, bound, question.target):
                 return name
         return None
 
     def _link(self, name: NormalizedName, found: Chosen, target: Target) -> Any | None:
-        if not found.is_direct:
+        if not admits(found.requires_python, target.markers["python_full_version"]):
+            return None
+        if found.url is None:
             return self._offers.best(name, found.version, target)
-        python = target.markers["python_full_version"]
-        can_take = fits(found.link, target) and admits(found.link.requires_python, python)
-        return found.link if can_take else None
+        return found.link if fits(found.link, target) else None
 
     def _is_certain(
-        self, name: NormalizedName, version: Version, bound: SpecifierSet, question: Question
+        self, name: NormalizedName, found: Chosen, bound: SpecifierSet, question: Question
     ) -> bool:
-        """Return whether a resolver would choose the version here, too."""
-        if not bound.contains(version, prereleases=True):
+        """Return whether a resolver would choose the same here, too."""
+        if not bound.contains(found.version, prereleases=True):
             return False
+        if found.url is not None:
+            return True
         if name in question.preferred:
-            return Version(question.preferred[name]) == version
-        return not self._gains(name, version, bound, question)
+            return Version(question.preferred[name]) == found.version
+        return not self._gains(name, found.version, bound, question)
 
     def _gains(self, name: NormalizedName, version: Version, bound: SpecifierSet, question: Question) -> bool:
-        """Return whether something newer, within the bounds, might be had on this target."""
-        prereleases = version.is_prerelease or question.prereleases or bool(bound.prereleases)
-        for newer in takewhile(version.__lt__, self._offers.versions(name)):
-            if newer.is_prerelease > prereleases or not bound.contains(newer, prereleases=True):
+        """Return whether something better, within the bounds, might be had on this target."""
+        wants_prereleases = question.prereleases or bool(bound.prereleases)
+        better: Iterable[Version] = takewhile(version.__lt__, self._offers.versions(name))
+        if version.is_prerelease and not wants_prereleases:
+            # It was taken where there was nothing else: anything that is none is better.
+            better = self._offers.versions(name)
+        for other in better:
+            if other.is_prerelease > wants_prereleases or not bound.contains(other, prereleases=True):
                 continue
-            here = self._offers.best(name, newer, question.target)
-            if here is None or here.is_yanked or self._was_passed_over(name, newer, question):
+            here = self._offers.best(name, other, question.target)
+            if here is None or here.is_yanked or self._was_passed_over(name, other, question):
                 continue
             if not self._is_impossible(here, question):
                 return True
@@ -147,7 +160,10 @@ class Walker:
     def _is_impossible(self, link: Any, question: Question) -> bool:
         """Return whether a file requires something that the target cannot have at all."""
         asked = [_parse(one["text"]) for one in (*question.requirements, *question.constraints)]
-        requires = map(_parse, self._offers.requires(link) or ())
+        try:
+            requires = [*map(_parse, self._offers.requires(link) or ())]
+        except InvalidRequirement:
+            return True  # pip ignores such a file
         for requirement in _applicable(requires, {**question.target.markers, "extra": ""}, plain=True):
             name = canonicalize_name(requirement.name)
             bound = requirement.specifier
@@ -192,19 +208,24 @@ def _visit(question: Question, known: Sequence[Solution]) -> dict[NormalizedName
     chosen: dict[NormalizedName, Chosen] = {}
     bounds: defaultdict[NormalizedName, SpecifierSet] = defaultdict(SpecifierSet)
     visited: defaultdict[NormalizedName, set[str]] = defaultdict(set)
+    referred: set[NormalizedName] = set()
     pending = [_parse(asked["text"]) for asked in question.requirements]
     while pending:
         requirement = pending.pop()
         name = canonicalize_name(requirement.name)
         found = next((solution.chosen[name] for solution in known if name in solution.chosen), None)
-        if found is None or (requirement.url is not None) > found.is_direct:
+        if found is None or requirement.url not in {None, found.url}:
             return None
+        if requirement.url is not None:
+            referred.add(name)
         chosen[name] = found
         bounds[name] &= requirement.specifier
         for extra in {"", *requirement.extras} - visited[name]:
             visited[name].add(extra)
             markers = {**question.target.markers, "extra": extra}
             pending += _applicable(map(_parse, found.requires), markers, plain=not extra)
+    if any(found.url is not None and name not in referred for name, found in chosen.items()):
+        return None  # nobody here asks for that file
     for constraint in (_parse(asked["text"]) for asked in question.constraints):
         name = canonicalize_name(constraint.name)
         if name in chosen:
