@@ -199,6 +199,19 @@ def test_a_package_that_no_index_has_is_named(index: Index, cache: Cache) -> Non
     assert error.hint == "run `scriptlock lock` here, with --upgrade if it is gone from the index"
 
 
+def test_a_page_that_is_older_than_the_lock_is_asked_for_again(
+    index: Index, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_TRUSTED_HOST", f"127.0.0.1:{index.port}")  # pip keeps pages then
+    newer = wheel("demo", "1.1")
+    index.add(DEMO)
+    opened(cache, pin_of(DEMO)).close()
+    index.add(newer)
+
+    with opened(cache, pin_of(newer)) as environment:
+        assert seen_inside(environment) == ["demo 1.1 True True"]
+
+
 def test_an_index_that_refuses_is_named(index: Index, cache: Cache) -> None:
     index.break_down(403)
 

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
@@ -22,7 +23,16 @@ from packaging.version import Version
 
 from scriptlock.cache.layout import Cache
 from scriptlock.errors import CacheError, InstallError, ResolutionError, ScriptlockError, ToolError
-from scriptlock.install.offers import REPLACED, Offer, choose, comes_as_source, from_link, on_page
+from scriptlock.install.offers import (
+    REPLACED,
+    NotOffered,
+    Offer,
+    at_url,
+    choose,
+    comes_as_source,
+    from_link,
+    on_page,
+)
 from scriptlock.install.shelves import Shelves
 from scriptlock.install.shelving import shelve
 from scriptlock.install.tags import Preference
@@ -75,9 +85,16 @@ def respond(order: Mapping[str, Any], names: Mapping[str, str] = NAMES) -> dict[
     :param names: where to find what is borrowed from pip.
     """
     try:
-        fetcher = Fetcher(borrow(names), order, _take_configuration(order["folder"]))
-        return {"source": fetcher.fetch_all([_pin(told) for told in order["pins"]])}
-    except ResolutionError as error:
+        borrowed = borrow(names)
+        configured = _take_configuration(order["folder"])
+        pins = [_pin(told) for told in order["pins"]]
+        try:
+            source = Fetcher(borrowed, order, configured).fetch_all(pins)
+        except NotOffered:
+            # A page that pip has kept for some minutes may be older than the lock.
+            source = Fetcher(borrowed, order, configured, refresh=True).fetch_all(pins)
+        return {"source": source}  # noqa: TRY300 - what is caught below may come from anywhere above
+    except (InstallError, ResolutionError) as error:
         return _failure("InstallError", error)
     except ScriptlockError as error:
         return _failure(type(error).__name__, error)
@@ -111,14 +128,33 @@ def _take_configuration(folder: str) -> dict[str, str | list[str]]:
     return configured
 
 
+@contextmanager
+def _nothing_to_run() -> Iterator[None]:
+    """Keep pip from asking rustc and other programs for their versions, which it would tell every index."""
+    path = os.environ.pop("PATH", None)
+    os.environ["PATH"] = ""
+    try:
+        yield
+    finally:
+        del os.environ["PATH"]
+        if path is not None:
+            os.environ["PATH"] = path
+
+
 class Fetcher:
     """Pip's session and its collection of links, and the store to fill.
 
     :param configured: pip's options for reaching indexes, as ``index_options`` returns them.
+    :param refresh: ask for every page again, however fresh the one that pip has kept.
     """
 
     def __init__(
-        self, borrowed: Borrowed, order: Mapping[str, Any], configured: Mapping[str, str | list[str]]
+        self,
+        borrowed: Borrowed,
+        order: Mapping[str, Any],
+        configured: Mapping[str, str | list[str]],
+        *,
+        refresh: bool = False,
     ) -> None:
         self._borrowed = borrowed
         self._shelves = Shelves(Cache(root=Path(order["root"])))
@@ -126,7 +162,10 @@ class Fetcher:
         self._allow_sdist = frozenset(order["allow_sdist"])
         command = borrowed.create_command("index", isolated=True)
         options, _ = command.parse_args([*_arguments(order, configured)])
-        self._session = borrowed.build_session(command, options)
+        with _nothing_to_run():
+            self._session = borrowed.build_session(command, options)
+        if refresh:
+            self._session.refresh_package = {":all:"}
         self._wire = Wire(borrowed, self._session.request)
         self._session.request = self._wire.request
         # A header's index-url carries no password; the configured one, which may fit it, comes first.
@@ -148,13 +187,15 @@ class Fetcher:
                 pool.shutdown(wait=False, cancel_futures=True)
 
     def fetch(self, pin: Pin) -> bool:
-        """Put a wheel of the pin into the store, and return whether there is one that fits."""
+        """Put a wheel of the pin into the store, and return whether any fits."""
+        if self._shelves.best(pin, self._preference) is not None:
+            return True
         if pin.url is not None:
             return self._take(pin, [self._named(pin, pin.url)])
         offers = list(self._offers(pin.name))
         try:
             chosen = choose(pin, offers, self._preference)
-        except InstallError as error:
+        except NotOffered as error:
             if comes_as_source(pin, offers, self._allow_sdist):
                 return False
             if self._wire.forbidden:
@@ -163,7 +204,7 @@ class Fetcher:
         return self._take(pin, chosen)
 
     def _named(self, pin: Pin, url: str) -> Offer:
-        offer = Offer(url=url, sha256=None)
+        offer = at_url(url)
         if self._preference.rank(offer.filename, pin.name, pin.version) is None:
             reason = f"{redact(url)} is no wheel of {pin.name} {pin.version} that fits this Python"
             raise InstallError(reason, "run `scriptlock lock` here")

@@ -18,18 +18,27 @@ JSON = "application/vnd.pypi.simple.v1+json"
 REPLACED = "somebody replaced the file; if that is all right, run `scriptlock lock` with --upgrade-package"
 
 
+class NotOffered(InstallError):
+    """No page that was read has one of the pin's files, or none that fits."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """A file that can be fetched."""
 
-    url: str
+    filename: str
     sha256: str | None
     """64 hex digits, if it is told."""
+    href: str
+    """Its URL, which may be relative."""
+    base: str = ""
+    """What it is relative to."""
 
     @property
-    def filename(self) -> str:
-        """What the file is called."""
-        return unquote(urlsplit(self.url).path.rpartition("/")[2])
+    def url(self) -> str:
+        """Its URL."""
+        # Pages have thousands of rows, of which few are asked for this.
+        return urljoin(self.base, self.href)
 
 
 def on_page(page: Any, parse_links: Callable[[Any], Iterable[Any]]) -> Iterator[Offer]:
@@ -40,35 +49,46 @@ def on_page(page: Any, parse_links: Callable[[Any], Iterable[Any]]) -> Iterator[
     """
     if page.content_type.lower().startswith(JSON):
         for row in json.loads(page.content)["files"]:
-            yield Offer(url=urljoin(page.url, row["url"]), sha256=row.get("hashes", {}).get("sha256"))
+            digest = row.get("hashes", {}).get("sha256")
+            yield Offer(filename=row["filename"], sha256=digest, href=row["url"], base=page.url)
     else:
         yield from map(from_link, parse_links(page))
 
 
 def from_link(link: Any) -> Offer:
     """Return what a link of pip's offers."""
-    return Offer(url=link.url_without_fragment, sha256=link._hashes.get("sha256"))  # noqa: SLF001 - looked for by borrow()
+    digest = link._hashes.get("sha256")  # noqa: SLF001 - what is borrowed has been looked at
+    return Offer(filename=link.filename, sha256=digest, href=link.url_without_fragment)
+
+
+def at_url(url: str) -> Offer:
+    """Return what a URL offers by itself."""
+    return Offer(filename=unquote(urlsplit(url).path.rpartition("/")[2]), sha256=None, href=url)
 
 
 def choose(pin: Pin, offers: Sequence[Offer], preference: Preference) -> list[Offer]:
     """Return the wheels to try, the best first: one whose digest is not told has to be fetched to know it.
 
-    :raises InstallError: if there is none.
+    :raises NotOffered: if there is none.
     """
-    ranked = [
-        (rank, offer) for offer in offers if (rank := preference.rank(offer.filename, pin.name, pin.version))
-    ]
-    fitting = [offer for _, offer in sorted(ranked, key=lambda pair: pair[0])]
-    known = [offer for offer in fitting if is_locked(offer, pin)]
-    chosen = known or [offer for offer in fitting if offer.sha256 is None]
-    if chosen:
-        return chosen
+    if locked := _fitting(pin, (offer for offer in offers if is_locked(offer, pin)), preference):
+        return locked
+    fitting = _fitting(pin, offers, preference)
+    if untold := [offer for offer in fitting if offer.sha256 is None]:
+        return untold
     if fitting:
-        raise InstallError(f"{pin.name} {pin.version} on the index is not the file that was locked", REPLACED)
-    raise InstallError(
+        raise NotOffered(f"{pin.name} {pin.version} on the index is not the file that was locked", REPLACED)
+    raise NotOffered(
         f"no index offers a wheel of {pin.name}=={pin.version} that fits this Python",
         "run `scriptlock lock` here, with --upgrade if it is gone from the index",
     )
+
+
+def _fitting(pin: Pin, offers: Iterable[Offer], preference: Preference) -> list[Offer]:
+    """Return the wheels of the pin among the offers that the interpreter accepts, the best first."""
+    ranked = [(preference.rank(offer.filename, pin.name, pin.version), offer) for offer in offers]
+    accepted = [(rank, offer) for rank, offer in ranked if rank is not None]
+    return [offer for _, offer in sorted(accepted, key=lambda pair: pair[0])]
 
 
 def is_locked(offer: Offer, pin: Pin) -> bool:

@@ -28,6 +28,8 @@ from packaging.version import Version
 from scriptlock.cache.disposal import delete, discard
 from scriptlock.cache.layout import Cache
 from scriptlock.cache.leases import Lease, patience
+from scriptlock.install.tags import Preference
+from scriptlock.model import Pin
 
 FORMAT = 1
 LEASE = "wheels"
@@ -94,6 +96,16 @@ class Shelves:
             return None
         told["name"], told["version"] = canonicalize_name(told["name"]), Version(told["version"])
         return StoredWheel(folder=folder, sha256=sha256, **told)
+
+    def best(self, pin: Pin, preference: Preference) -> StoredWheel | None:
+        """Return of the pin's wheels that are there the one to prefer, None if none fits."""
+        ranked = [
+            (rank, wheel)
+            for digest in pin.hashes
+            if (wheel := self.find(digest.removeprefix("sha256:"))) is not None
+            and (rank := preference.rank(wheel.filename, pin.name, pin.version)) is not None
+        ]
+        return min(ranked, key=lambda pair: pair[0])[1] if ranked else None
 
     def bytecode(self, wheel: StoredWheel, python: str) -> Bytecode | None:
         """Return the wheel's bytecode for a Python if it is there."""

@@ -112,19 +112,8 @@ class StoreInstaller:
     def _find(self, pins: Sequence[Pin], interpreter: Interpreter) -> dict[NormalizedName, StoredWheel]:
         """Return the best wheel of each pin that the store has, where it has one."""
         preference = Preference(interpreter.tags)
-        best = {}
-        for pin in pins:
-            stored = [
-                wheel for digest in pin.hashes if (wheel := self._shelves.find(digest[len("sha256:") :]))
-            ]
-            ranked = [
-                (rank, wheel)
-                for wheel in stored
-                if (rank := preference.rank(wheel.filename, pin.name, pin.version)) is not None
-            ]
-            if ranked:
-                best[pin.name] = min(ranked, key=lambda pair: pair[0])[1]
-        return best
+        best = {pin.name: self._shelves.best(pin, preference) for pin in pins}
+        return {name: wheel for name, wheel in best.items() if wheel is not None}
 
     def _fill(
         self, filling: Filling, interpreter: Interpreter, wheels: Sequence[tuple[Pin, StoredWheel]]
