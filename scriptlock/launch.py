@@ -21,33 +21,45 @@ HEADER = b"# /// script"
 KIND, FOLDER, FILE, SHARED = 0o170000, 0o040000, 0o100000, 0o000022
 """Bits of a mode, which the stat module would have to be imported for."""
 RECEIPT = "scriptlock.json"
+FRESH = "v1/fresh"
+"""The folder of the cache that has an empty file for each lock that was found to be fresh."""
 LAST = "end of memo"
 """Its last line, without which it was cut off."""
 
 
 def start(words: "Sequence[str]", execute: "Execute" = os.execve) -> None:
-    """Become the script that ``run PATH ARGS…`` names, if a memo knows its environment; return otherwise.
+    """Do what a command line asks for, if a memo tells how; return otherwise.
+
+    ``run PATH ARGS…`` ends by becoming the script, ``check PATH`` and ``lock PATH`` by exiting with 0.
 
     :param words: the command line without the program.
     :param execute: puts another program in this process's place.
     """
-    if len(words) < 2 or words[0] != "run" or words[1].startswith("-") or os.name != "posix":  # noqa: PLR2004
+    if len(words) < 2 or words[1].startswith("-") or os.name != "posix":  # noqa: PLR2004 - verb and path
         return
-    path, lease = words[1], -1
     try:
         root = cache_root(os.environ)
-        name = root and memo_name(path)
-        if not name:
-            return
-        key, receipt = _recall(f"{root}/v1/memo/{name}")
-        environment = f"{root}/v1/environments/{key}"
-        lease = _hold(f"{root}/v1/leases/{key.replace('/', '-')}")
-        if digest(read(f"{environment}/{RECEIPT}")) == receipt:
-            os.set_inheritable(lease, True)  # noqa: FBT003 - the only way to call it
-            become(environment, words[1:], execute)
+        if root and words[0] == "run":
+            _run(root, words[1:], execute)
+        elif root and words[0] in ("check", "lock") and len(words) == 2:  # noqa: PLR2004
+            os.stat(f"{root}/{FRESH}/{fresh_name(words[0], words[1])}")
+            sys.exit(0)
     except (OSError, ValueError):
         pass
-    if lease >= 0:
+
+
+def _run(root: str, words: "Sequence[str]", execute: "Execute") -> None:
+    name = memo_name(words[0])
+    if name is None:
+        return
+    key, receipt = _recall(f"{root}/v1/memo/{name}")
+    environment = f"{root}/v1/environments/{key}"
+    lease = _hold(f"{root}/v1/leases/{key.replace('/', '-')}")
+    try:
+        if digest(read(f"{environment}/{RECEIPT}")) == receipt:
+            os.set_inheritable(lease, True)  # noqa: FBT003 - the only way to call it
+            become(environment, words, execute)
+    finally:
         os.close(lease)  # the slow way may have to lock out everybody, us included
 
 
@@ -99,8 +111,8 @@ def memo_name(path: str) -> str | None:
     """Return what the memo of a script is called as long as it stays as it is, None if it is not so simple.
 
     It depends on the header with the comments around it, the footer, the lines that may name an
-    encoding, the Python that runs this, our own variables, and where the script lies, so that one that
-    was moved comes by the slow way once, and is registered there; on nothing else in the script.
+    encoding, our surroundings, and where the script lies, so that one that was moved comes by the slow
+    way once, and is registered there; on nothing else in the script.
 
     :raises OSError: if the script cannot be read.
     :raises ValueError: if it is no file.
@@ -116,17 +128,32 @@ def memo_name(path: str) -> str | None:
     last = header
     while text.startswith(b"#", last):
         last = _next_line(text, last)
-    ours = [f"{name}={value}" for name, value in os.environ.items() if name.startswith("SCRIPTLOCK_")]
     return digest(
         _join(
             text[first:last],
             text[text.rfind(b"\n", 0, begin) + 1 : _next_line(text, end)] if begin >= 0 else b"",
             text[: _next_line(text, _next_line(text, 0))],
-            os.fsencode(mark(running())),
-            os.fsencode("\0".join(sorted(ours))),
             os.fsencode(os.path.realpath(path)),
+            *_surroundings(),
         )
     )
+
+
+def fresh_name(verb: str, path: str) -> str:
+    """Return under which name it is kept that a script's lock is fresh, and nothing is odd about the script.
+
+    :param verb: ``check``, or ``lock``, for which it also counts which Pythons there are.
+    :raises OSError: if the script cannot be read.
+    :raises ValueError: if it is no file.
+    """
+    pythons = search() if verb == "lock" else ""
+    return digest(_join(verb.encode(), read(path), pythons.encode(), *_surroundings()))
+
+
+def _surroundings() -> "list[bytes]":
+    """Return what may change any answer: this scriptlock, the Python that runs it, and our variables."""
+    ours = [f"{name}={value}" for name, value in os.environ.items() if name.startswith("SCRIPTLOCK_")]
+    return [os.fsencode(text) for text in (mark(__file__), mark(running()), "\0".join(sorted(ours)))]
 
 
 def _next_line(text: bytes, start: int) -> int:

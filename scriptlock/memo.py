@@ -11,8 +11,23 @@ from contextlib import suppress
 
 from scriptlock.api import check
 from scriptlock.errors import NoHeader, NotLocked, StaleLock
-from scriptlock.launch import LAST, RECEIPT, digest, mark, memo_name, read, running, search
+from scriptlock.launch import (
+    FRESH,
+    LAST,
+    RECEIPT,
+    cache_root,
+    digest,
+    fresh_name,
+    mark,
+    memo_name,
+    read,
+    running,
+    search,
+)
 from scriptlock.script import parse
+
+MOST_FRESH = 2000
+"""How many locks are kept to be fresh before all of that is forgotten."""
 
 
 def remember(name: str, path: str, environment: str) -> None:
@@ -45,3 +60,24 @@ def carries_its_lock(path: str) -> bool:
     except (NoHeader, NotLocked, StaleLock):
         return False
     return True
+
+
+def fresh_now(verb: str, path: str) -> str | None:
+    """Return what :func:`note_fresh` wants to know from before anybody reads the script."""
+    with suppress(OSError, ValueError):
+        return fresh_name(verb, path)
+    return None
+
+
+def note_fresh(name: str | None, verb: str, path: str) -> None:
+    """Note that a script's lock is fresh, if the script is still what it was."""
+    with suppress(OSError, ValueError):
+        root = cache_root(os.environ)
+        if name is None or root is None or fresh_name(verb, path) != name:
+            return
+        folder = f"{root}/{FRESH}"
+        os.makedirs(folder, exist_ok=True)
+        known = os.listdir(folder)
+        for old in known if len(known) >= MOST_FRESH else ():
+            os.unlink(f"{folder}/{old}")
+        os.close(os.open(f"{folder}/{name}", os.O_CREAT | os.O_WRONLY, 0o600))

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
@@ -23,6 +21,7 @@ from support.warm import (
     PINS,
     TEXT,
     environment_of,
+    hermit,
     locked,
     look_ready,
     new_cache,
@@ -98,17 +97,6 @@ def the_plain_way(path: Path) -> Path | None:
     return python and python.parent.parent
 
 
-@contextmanager
-def user() -> Iterator[Path]:
-    """Give an example of a property a home and a cache of its own."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        mock.patch.dict(os.environ, HOME=folder, SCRIPTLOCK_CACHE_DIR=f"{folder}/cache"),
-    ):
-        new_cache()
-        yield Path(folder, "script.py")
-
-
 @given(edits)
 @example([("put", 0, TEXT), ("insert", 12, '"""'), ("insert", 40, '"""')])
 @example([("put", 0, script("rich")), ("put", 0, script("idna"))])
@@ -116,7 +104,7 @@ def test_whatever_is_edited_the_warm_start_never_takes_another_environment_than_
     edits: list[tuple[str, int, str]],
 ) -> None:
     text = TEXT
-    with user() as path:
+    with hermit() as path:
         for edit in [("put", 0, TEXT), *edits]:
             text = edited(text, edit)
             path.write_text(text, "utf-8")
@@ -141,7 +129,7 @@ def test_edits_of_the_body_keep_the_start_warm(above: str, below: str) -> None:
     shebang = "#!/usr/bin/env -S scriptlock run\n\n"
     head, end, footer = TEXT.partition("# ///\n")
     assert footer
-    with user() as path:
+    with hermit() as path:
         path.write_text(shebang + "\n" + TEXT, "utf-8")
         environment = the_plain_way(path)
         assert environment is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import click
 
-from scriptlock import api, by_path
+from scriptlock import api, by_path, memo
 from scriptlock.by_text import must_be_locked
 from scriptlock.cli import options
 from scriptlock.cli.outcome import worst
@@ -53,8 +54,9 @@ def lock(paths: Sequence[Path], *, check_only: bool, dry_run: bool, as_json: boo
     """
     options.refuse_contradictions(wishes)
     if check_only and not (wishes["upgrade"] or wishes["upgrade_packages"] or wishes["from_cache"]):
-        sys.exit(_check(paths, locked_only=wishes["locked_only"], as_json=as_json))
-    answers, codes = [], []
+        sys.exit(_check(paths, locked_only=wishes["locked_only"], as_json=as_json)[0])
+    name = memo.fresh_now("lock", os.fspath(paths[0]))
+    answers, codes, is_fresh = [], [], False
     with Progress(f"locking {count(paths)}") as progress:
         for result in by_path.lock_files(paths, write=not (check_only or dry_run), **wishes):
             with progress.pause():
@@ -62,6 +64,11 @@ def lock(paths: Sequence[Path], *, check_only: bool, dry_run: bool, as_json: boo
             answers.append(lock_json(result))
             changed = bool(result.changes) or result.written
             codes.append(result.error.exit_code if result.error else int(check_only and changed))
+            is_odd = bool(result.notes or (result.script and result.script.warnings))
+            is_fresh = bool(result.lock) and not (changed or is_odd)
+    # With any option, the answer may be another.
+    if len(paths) == 1 and is_fresh and not (check_only or dry_run or any(wishes.values())):
+        memo.note_fresh(name, "lock", os.fspath(paths[0]))
     if as_json:
         out(json.dumps(answers, indent=2))
     sys.exit(worst(codes))
@@ -90,16 +97,22 @@ def check(paths: Sequence[Path], *, locked_only: bool, as_json: bool) -> None:
       scriptlock check report.py
       scriptlock check --locked-only *.py
     """
-    sys.exit(_check(paths, locked_only=locked_only, as_json=as_json))
+    name = memo.fresh_now("check", os.fspath(paths[0]))
+    code, is_quiet = _check(paths, locked_only=locked_only, as_json=as_json)
+    if len(paths) == 1 and code == 0 and is_quiet and not locked_only:
+        memo.note_fresh(name, "check", os.fspath(paths[0]))
+    sys.exit(code)
 
 
-def _check(paths: Iterable[Path], *, locked_only: bool, as_json: bool) -> int:
-    answers, codes = [], []
+def _check(paths: Iterable[Path], *, locked_only: bool, as_json: bool) -> tuple[int, bool]:
+    """Return the exit code, and whether there was nothing to say."""
+    answers, codes, is_quiet = [], [], True
     for path in paths:
         error = None
         try:
             _, script = by_path.read(path)
             warn(path, script.warnings)
+            is_quiet = is_quiet and not script.warnings
             if not locked_only or must_be_locked(script):
                 api.check(script)
         except ScriptlockError as problem:
@@ -110,7 +123,7 @@ def _check(paths: Iterable[Path], *, locked_only: bool, as_json: bool) -> int:
         answers.append(check_json(path, error))
     if as_json:
         out(json.dumps(answers, indent=2))
-    return worst(codes)
+    return worst(codes), is_quiet
 
 
 @click.command()

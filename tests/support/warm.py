@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
+from unittest import mock
 
 from packaging.markers import Marker
 from packaging.utils import canonicalize_name
@@ -130,3 +133,14 @@ def new_cache() -> Cache:
     for pins in PINS.values():
         look_ready(cache, pins)
     return cache
+
+
+@contextmanager
+def hermit() -> Iterator[Path]:
+    """Give an example of a property a home and a cache of its own, and a script's path."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch.dict(os.environ, HOME=folder, SCRIPTLOCK_CACHE_DIR=f"{folder}/cache"),
+    ):
+        new_cache()
+        yield Path(folder, "script.py")

@@ -1,0 +1,144 @@
+"""What `check` and `lock` need not look at again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scriptlock import launch, memo
+from scriptlock.cache.layout import Cache
+from support.cli import Cli, Done, command
+from support.index import Index
+from support.scripts import script
+from support.warm import FOOTER, TEXT, hermit, locked, new_cache
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A script whose lock is known to be fresh."""
+    new_cache()
+    path = tmp_path / "report.py"
+    path.write_text(TEXT)
+    for verb in ("check", "lock"):
+        memo.note_fresh(memo.fresh_now(verb, str(path)), verb, str(path))
+    return path
+
+
+def is_known(verb: str, path: Path) -> bool:
+    """Return whether the command ends without looking."""
+    try:
+        launch.start([verb, str(path)])
+    except SystemExit as end:
+        return end.code == 0
+    return False
+
+
+@pytest.mark.parametrize("verb", ["check", "lock"])
+def test_a_lock_that_was_found_fresh_is_known_to_be(path: Path, verb: str) -> None:
+    assert is_known(verb, path)
+    assert not is_known("strip", path)
+
+
+@given(at=st.integers(0, len(TEXT)), instead=st.sampled_from(["", "\n", "x", "\0", "\r", "'''", "# ///\n"]))
+def test_any_other_text_is_looked_at(at: int, instead: str) -> None:
+    with hermit() as path:
+        path.write_text(TEXT)
+        memo.note_fresh(memo.fresh_now("check", str(path)), "check", str(path))
+        other = TEXT[:at] + instead + TEXT[at + 1 :]
+
+        path.write_text(other)
+
+        assert is_known("check", path) is (other == TEXT)
+
+
+def test_other_variables_may_have_another_answer(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCRIPTLOCK_ANYTHING", "1")
+
+    assert not is_known("check", path)
+
+
+def test_other_pythons_may_want_another_lock(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert (is_known("lock", path), is_known("check", path)) == (False, True)
+
+
+def test_a_script_that_changed_while_it_was_looked_at_is_not_known(path: Path) -> None:
+    name = memo.fresh_now("check", str(path))
+    path.write_text(locked("idna"))
+
+    memo.note_fresh(name, "check", str(path))
+
+    assert not is_known("check", path)
+
+
+def test_only_so_much_is_remembered(path: Path) -> None:
+    folder = Cache.default().root / launch.FRESH
+    for number in range(memo.MOST_FRESH):
+        (folder / str(number)).touch()
+
+    memo.note_fresh(memo.fresh_now("check", str(path)), "check", str(path))
+
+    assert [file.name for file in folder.iterdir()] == [launch.fresh_name("check", str(path))]
+
+
+def test_without_a_cache_nothing_is_remembered(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text(TEXT)
+
+    memo.note_fresh(memo.fresh_now("check", str(path)), "check", str(path))
+    memo.note_fresh(memo.fresh_now("check", "missing.py"), "check", "missing.py")
+
+    assert not Cache.default().root.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [
+        pytest.param(script("rich"), [], id="not locked"),
+        pytest.param(script("idna") + FOOTER, [], id="stale"),
+        pytest.param("print()\n", [], id="no header"),
+        pytest.param(f"{TEXT}# the end\n", [], id="odd"),
+        pytest.param(script("rich"), ["--locked-only"], id="passed over"),
+        pytest.param(TEXT.replace("# <<<", "# <<"), [], id="broken"),
+    ],
+)
+def test_what_is_not_simply_fresh_is_said_every_time(
+    tmp_path: Path, cli: Cli, text: str, arguments: list[str]
+) -> None:
+    new_cache()
+    path = tmp_path / "a.py"
+    path.write_text(text)
+
+    first, second = cli("check", *arguments, path), cli("check", *arguments, path)
+
+    assert first == second
+    assert not (Cache.default().root / launch.FRESH).exists()
+
+
+@pytest.mark.parametrize("verb", ["check", "lock"])
+def test_the_second_time_nothing_is_loaded_to_say_yes(
+    tmp_path: Path, index: Index, cli: Cli, verb: str
+) -> None:
+    new_cache()
+    path = tmp_path / "a.py"
+    path.write_text(script())
+    cli("lock", path)
+    first = cli(verb, path)
+    index.break_down()
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    argv = [sys.executable, "-X", "importtime", *command(verb, path)[1:]]
+
+    done = subprocess.run(argv, env=environ, capture_output=True, text=True, check=True)
+
+    assert first == Done(code=0, out="", err="")
+    assert "click" not in done.stderr
+    assert done.stdout == ""
