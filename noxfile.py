@@ -82,10 +82,9 @@ def dist(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure; arguments go to each benchmark."""
-    session.install(".")
-    for benchmark in sorted(Path("benchmarks").glob("*.py")):
-        session.run("python", str(benchmark), *session.posargs)
+    """Measure beside uv, pipx, pip and pip-tools; arguments go to benchmarks/__main__.py."""
+    session.install(".[bench]")
+    session.run("python", "benchmarks", *session.posargs)
 
 
 def _look_inside(session: nox.Session, wheel: Path, sdist: Path) -> None:
