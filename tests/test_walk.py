@@ -14,7 +14,8 @@ from scriptlock.errors import NoCompatibleWheel
 from scriptlock.resolve import Request
 from scriptlock.resolve.offers import Offers
 from scriptlock.resolve.protocol import Question, make_order, questions
-from scriptlock.resolve.walk import Chosen, Solution, Walker
+from scriptlock.resolve.solutions import Chosen, Solution
+from scriptlock.resolve.walk import Walker
 from scriptlock.targets import Target, make_target
 from support.resolvers import pin, request_for
 from support.universes import TARGETS, Link, Universe, faults, newest, roots, universes
@@ -69,7 +70,7 @@ def walked(
         walker.learn(solution(universe, *other))
     walker.learn(solution(universe, LINUX, chosen))
     found = walker.follow(asked)
-    return found and {name: one.link.filename for name, one in found.chosen.items()}
+    return {name: one.link.filename for name, one in found.chosen.items()} if found else None
 
 
 TOOL = wheel("tool", "1")
@@ -330,7 +331,7 @@ def test_what_is_taken_over_satisfies_everybody_who_requires_anything(
             continue
         event("taken over")
         files = {file.filename: file.hash for file in universe.wheels}
-        hashes = {name: files[found.link.filename] for name, found in taken.chosen.items()}
+        hashes: dict[str, str] = {name: files[found.link.filename] for name, found in taken.chosen.items()}
         assert faults(universe, asked, (), target, hashes) == []
         assert not any(found.link.is_yanked for found in taken.chosen.values())
         assert best is not None

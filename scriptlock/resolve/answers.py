@@ -51,6 +51,9 @@ def _answer(borrowed: Borrowed, access: Access, walker: Walker, question: Questi
     if solution is None:
         preferred = walker.keepable(question) | dict(question.preferred)
         solution, notes = solve(borrowed, access, replace(question, preferred=preferred))
+        # What others have may be kept here, but not at the price of a newer version of something else.
+        if len(preferred) > len(question.preferred) and walker.pays(question, solution):
+            solution, notes = solve(borrowed, access, question)
         walker.learn(solution)
     return {"choices": choices(solution, access.download_sha256), "notes": notes}
 

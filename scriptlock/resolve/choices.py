@@ -13,8 +13,8 @@ from packaging.version import Version
 
 from scriptlock.errors import ResolutionError
 from scriptlock.pip_configuration import redact
+from scriptlock.resolve.solutions import Chosen, Solution
 from scriptlock.resolve.sources import SourcePolicy
-from scriptlock.resolve.walk import Chosen, Solution
 
 CHUNK = 1 << 18
 CHECKED = frozenset({"md5", "sha1", "sha224", "sha384", "sha512"})

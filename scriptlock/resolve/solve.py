@@ -17,9 +17,9 @@ from scriptlock.resolve.diagnosis import Diagnosis, Ignored, causes
 from scriptlock.resolve.origins import asked_by, lineage
 from scriptlock.resolve.protocol import Question
 from scriptlock.resolve.references import refuse_unpinnable
+from scriptlock.resolve.solutions import Solution
 from scriptlock.resolve.soundness import circles_survived, refuse_unsound
 from scriptlock.resolve.sources import SourcePolicy
-from scriptlock.resolve.walk import Solution
 from scriptlock.targets import Target
 
 Found = tuple[dict[str, Any], dict[str, frozenset[str]]]

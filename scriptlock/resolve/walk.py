@@ -6,14 +6,12 @@ bound holds, and nothing newer could be had here that was out of reach there.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import takewhile
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
@@ -21,38 +19,8 @@ from packaging.version import Version
 from scriptlock.errors import NoCompatibleWheel
 from scriptlock.resolve.offers import Offers, admits, fits
 from scriptlock.resolve.protocol import Question
+from scriptlock.resolve.solutions import Chosen, Need, Solution, applicable, needs, parse
 from scriptlock.targets import Target
-
-_parse = lru_cache(maxsize=65536)(Requirement)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
-    """One distribution that a target gets."""
-
-    version: Version
-    requires: tuple[str, ...]
-    """What its metadata asks for, markers and all (PEP 508)."""
-    link: Any
-    """pip's, of the file."""
-    requires_python: str | None = None
-    """What its metadata says; not every index repeats it."""
-    url: str | None = None
-    """What was asked for, where that was a direct reference (PEP 508)."""
-    sha256: str | None = None
-    """64 hex digits, where the file was downloaded before."""
-
-
-_Need = tuple[Chosen, SpecifierSet]
-"""What others got of a package, and the bounds that everybody who needs it here sets."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Solution:
-    """All that a target gets."""
-
-    target: Target
-    chosen: Mapping[NormalizedName, Chosen]
 
 
 class Walker:
@@ -80,7 +48,7 @@ class Walker:
         """
         lacking = None
         for primary in reversed(self._solved):
-            needed = _visit(question, [primary, *reversed(self._solved)])
+            needed = needs(question, [primary, *reversed(self._solved)])
             if needed is None:
                 continue
             if solution := self._take(question, needed):
@@ -102,7 +70,16 @@ class Walker:
             and not self._gains(name, found.version, SpecifierSet(), question)
         }
 
-    def _take(self, question: Question, needed: Mapping[NormalizedName, _Need]) -> Solution | None:
+    def pays(self, question: Question, solution: Solution) -> bool:
+        """Return whether something better was done without, for what the resolver was told to keep."""
+        return any(
+            name not in question.preferred
+            and found.url is None
+            and self._gains(name, found.version, bound, question)
+            for name, (found, bound) in (needs(question, [solution]) or {}).items()
+        )
+
+    def _take(self, question: Question, needed: Mapping[NormalizedName, Need]) -> Solution | None:
         chosen = {}
         for name, (found, bound) in needed.items():
             if not self._is_certain(name, found, bound, question):
@@ -114,7 +91,7 @@ class Walker:
             chosen[name] = found if link == found.link else replace(found, link=link, sha256=None)
         return Solution(target=question.target, chosen=chosen)
 
-    def _unobtainable(self, question: Question, needed: Mapping[NormalizedName, _Need]) -> str | None:
+    def _unobtainable(self, question: Question, needed: Mapping[NormalizedName, Need]) -> str | None:
         """Return a package of which no version within the bounds has a file for the target."""
         for name, (found, bound) in sorted(needed.items()):
             if found.url is None and not self._has_any(name, bound, question.target):
@@ -159,12 +136,12 @@ class Walker:
 
     def _is_impossible(self, link: Any, question: Question) -> bool:
         """Return whether a file requires something that the target cannot have at all."""
-        asked = [_parse(one["text"]) for one in (*question.requirements, *question.constraints)]
+        asked = [parse(one["text"]) for one in (*question.requirements, *question.constraints)]
         try:
-            requires = [*map(_parse, self._offers.requires(link) or ())]
+            requires = [*map(parse, self._offers.requires(link) or ())]
         except InvalidRequirement:
             return True  # pip ignores such a file
-        for requirement in _applicable(requires, {**question.target.markers, "extra": ""}, plain=True):
+        for requirement in applicable(requires, {**question.target.markers, "extra": ""}, plain=True):
             name = canonicalize_name(requirement.name)
             bound = requirement.specifier
             for root in asked:
@@ -198,46 +175,3 @@ class Walker:
         return any(other.python == target.python for other in passed) and any(
             other.platform == target.platform for other in passed
         )
-
-
-def _visit(question: Question, known: Sequence[Solution]) -> dict[NormalizedName, _Need] | None:
-    """Return what is needed on the target; None if that is something that no solution knows.
-
-    :param known: solutions of other targets; what is not in one is looked up in the next.
-    """
-    chosen: dict[NormalizedName, Chosen] = {}
-    bounds: defaultdict[NormalizedName, SpecifierSet] = defaultdict(SpecifierSet)
-    visited: defaultdict[NormalizedName, set[str]] = defaultdict(set)
-    referred: set[NormalizedName] = set()
-    pending = [_parse(asked["text"]) for asked in question.requirements]
-    while pending:
-        requirement = pending.pop()
-        name = canonicalize_name(requirement.name)
-        found = next((solution.chosen[name] for solution in known if name in solution.chosen), None)
-        if found is None or requirement.url not in {None, found.url}:
-            return None
-        if requirement.url is not None:
-            referred.add(name)
-        chosen[name] = found
-        bounds[name] &= requirement.specifier
-        for extra in {"", *requirement.extras} - visited[name]:
-            visited[name].add(extra)
-            markers = {**question.target.markers, "extra": extra}
-            pending += _applicable(map(_parse, found.requires), markers, plain=not extra)
-    if any(found.url is not None and name not in referred for name, found in chosen.items()):
-        return None  # nobody here asks for that file
-    for constraint in (_parse(asked["text"]) for asked in question.constraints):
-        name = canonicalize_name(constraint.name)
-        if name in chosen:
-            bounds[name] &= constraint.specifier
-    return {name: (found, bounds[name]) for name, found in chosen.items()}
-
-
-def _applicable(
-    requirements: Iterable[Requirement], markers: Mapping[str, str], *, plain: bool
-) -> Iterator[Requirement]:
-    """Yield those whose marker is true; those without one only if ``plain``."""
-    for requirement in requirements:
-        marker = requirement.marker
-        if marker.evaluate(dict(markers)) if marker else plain:
-            yield requirement
