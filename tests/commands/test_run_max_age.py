@@ -78,7 +78,7 @@ def test_a_lock_that_was_resolved_anew_is_young_even_if_nothing_changed(
     assert after == Done(code=0, out=RICH_SHOWN, err="")
 
 
-@pytest.mark.parametrize("age", ["30", "30 days", "-3d", "d", "1y"])
+@pytest.mark.parametrize("age", ["30", "1y"])
 def test_what_is_no_age_is_a_wrong_option(ready: Path, cli: Cli, age: str) -> None:
     done = cli("run", "--max-age", age, ready)
 

@@ -4,10 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from support.cli import NOT_STARTED, SECONDS, Cli, Done, command, powerless
-from support.index import Index
 from support.scripts import RICH_SHOWN, script
 
 WHERE = "\nimport sys\nprint(sys.argv[0], __file__, sys.path[0])\n"
@@ -96,14 +93,6 @@ def test_a_text_behind_a_device_of_the_shell_is_a_file(ready: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, RICH_SHOWN, "")
 
 
-@pytest.mark.parametrize("body", ["", "\n", "print()"])
-def test_a_script_of_next_to_nothing_runs(tmp_path: Path, packages: Index, cli: Cli, body: str) -> None:
-    path = tmp_path / "small.py"
-    path.write_text(body)
-
-    assert cli("run", path).code == 0
-
-
 def test_a_working_folder_that_is_gone_stops_nothing(ready: Path, tmp_path: Path, cli: Cli) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -119,10 +108,3 @@ def test_an_empty_name_is_no_script(cli: Cli) -> None:
 
     assert (done.code, done.out) == (NOT_STARTED, "")
     assert "Traceback" not in done.err
-
-
-def test_a_header_without_dependencies_needs_nobody(tmp_path: Path, packages: Index, cli: Cli) -> None:
-    path = tmp_path / "none.py"
-    path.write_text(script())
-
-    assert (cli("run", path), packages.requests) == (Done(code=0, out="", err=""), [])
