@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,18 @@ _COLOURS = {"+": "green", "-": "red", "~": "yellow"}
 
 
 def out(text: str) -> None:
-    """Print a line of the result."""
-    click.echo(text, color=_coloured())
+    """Print a line of the result.
+
+    :raises click.ClickException: if it cannot be written, as where the disk is full.
+    """
+    try:
+        click.echo(text, color=_coloured())
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What is left of it must not be written, and complained of, once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.ClickException(f"the result cannot be written: {error.strerror}") from error
 
 
 def complain(path: Path | str, error: ScriptlockError, *, with_hint: bool = True) -> None:

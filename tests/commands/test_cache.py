@@ -411,3 +411,15 @@ def test_what_is_damaged_and_in_use_is_left_to_its_user(shelf: Shelf, cli: Cli) 
     assert finding.endswith("stranger.py belongs to no package")
     assert kept == f"kept {key}: it is in use by process {pid}"
     assert shelf.entry(key).is_ready
+
+
+def test_a_result_that_cannot_be_written_is_said_to_be_so(shelf: Shelf) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command("cache", "dir"), stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+
+    assert (done.returncode, done.stderr) == (
+        2,
+        "Error: the result cannot be written: No space left on device\n",
+    )

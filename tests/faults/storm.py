@@ -66,7 +66,7 @@ class Storm:
                 self.wrong.append(f"{code}: {out[-200:]} {err[-500:]}")
 
     def _prune(self, chance: random.Random) -> None:
-        time.sleep(chance.uniform(0, 2))
+        time.sleep(chance.uniform(0, 0.5))
         is_doomed = chance.random() < 0.2
         moment = chance.uniform(0, 0.5) if is_doomed else None
         code, out, err = self._start(["cache", "prune", "--older-than", "0h"], moment, whole=True)
@@ -95,7 +95,7 @@ class Storm:
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "DAWDLE": "0.1"},
+            env={**os.environ, "DAWDLE": "0.3"},
             text=True,
             start_new_session=True,
         )

@@ -32,7 +32,7 @@ def start(path: Path, cache: Path) -> subprocess.Popen[str]:
 def test_whoever_is_killed_in_a_first_run_the_next_one_is_right(
     demo: Locked, tmp_path: Path, cli: Cli, minutes: float
 ) -> None:
-    times = round(20 * minutes) or 3
+    times = round(20 * minutes) or 2
     chance = random.Random(4)  # noqa: S311 - no secret
     began = time.monotonic()
     assert demo.is_right(start(demo.path, tmp_path / "whole").communicate(timeout=SECONDS)[0])
