@@ -65,9 +65,10 @@ class Offers:
         """
         key = (name, version, str(target))
         if key not in self._best:
-            ranked = ((self._rank(link, target), link) for link in self._files(name).get(version, ()))
+            # Of equals the last, as pip's resolver has it: of several indexes, the one that was named last.
+            files = reversed(self._files(name).get(version, ()))
+            ranked = ((self._rank(link, target), link) for link in files)
             fitting = [(rank, link) for rank, link in ranked if rank is not None]
-            # Of equals the first, as pip has it.
             self._best[key] = max(fitting, key=lambda pair: pair[0], default=(None, None))[1]
         return self._best[key]
 
