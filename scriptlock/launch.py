@@ -30,7 +30,7 @@ LAST = "end of memo"
 def start(words: "Sequence[str]", execute: "Execute" = os.execve) -> None:
     """Do what a command line asks for, if a memo tells how; return otherwise.
 
-    ``run PATH ARGS…`` ends by becoming the script, ``check PATH`` and ``lock PATH`` by exiting with 0.
+    ``run PATH ARGS…`` ends by becoming the script, ``check PATH…`` and ``lock PATH…`` by exiting with 0.
 
     :param words: the command line without the program.
     :param execute: puts another program in this process's place.
@@ -41,8 +41,9 @@ def start(words: "Sequence[str]", execute: "Execute" = os.execve) -> None:
         root = cache_root(os.environ)
         if root and words[0] == "run":
             _run(root, words[1:], execute)
-        elif root and words[0] in ("check", "lock") and len(words) == 2:  # noqa: PLR2004
-            os.stat(f"{root}/{FRESH}/{fresh_name(words[0], words[1])}")
+        elif root and words[0] in ("check", "lock") and not any(word.startswith("-") for word in words):
+            for path in words[1:]:
+                os.stat(f"{root}/{FRESH}/{fresh_name(words[0], path)}")
             sys.exit(0)
     except (OSError, ValueError):
         pass

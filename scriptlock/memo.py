@@ -26,8 +26,7 @@ from scriptlock.launch import (
 )
 from scriptlock.script import parse
 
-MOST_FRESH = 2000
-"""How many locks are kept to be fresh before all of that is forgotten."""
+MOST = 10_000
 
 
 def remember(name: str, path: str, environment: str) -> None:
@@ -62,22 +61,44 @@ def carries_its_lock(path: str) -> bool:
     return True
 
 
-def fresh_now(verb: str, path: str) -> str | None:
-    """Return what :func:`note_fresh` wants to know from before anybody reads the script."""
-    with suppress(OSError, ValueError):
-        return fresh_name(verb, path)
-    return None
+class FreshLocks:
+    """What was found to be fresh, for one of the verbs that ask; nothing where there is no cache.
 
+    :param verb: as :func:`scriptlock.launch.fresh_name` has it.
+    :param most: how many are kept before all of them are forgotten.
+    """
 
-def note_fresh(name: str | None, verb: str, path: str) -> None:
-    """Note that a script's lock is fresh, if the script is still what it was."""
-    with suppress(OSError, ValueError):
-        root = cache_root(os.environ)
-        if name is None or root is None or fresh_name(verb, path) != name:
+    def __init__(self, verb: str, *, most: int = MOST) -> None:
+        self._verb, self._most = verb, most
+        self._new: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+        self._folder: str | None = None
+        with suppress(OSError):
+            root = cache_root(os.environ)
+            self._folder = root and f"{root}/{FRESH}"
+
+    def __contains__(self, path: str) -> bool:
+        """Return whether the lock of a script is known to be fresh; if not, it may be found to be."""
+        with suppress(OSError, ValueError):
+            if self._folder is not None:
+                self._names[path] = fresh_name(self._verb, path)
+                return os.path.exists(f"{self._folder}/{self._names[path]}")
+        return False
+
+    def add(self, path: str) -> None:
+        """Note that the lock of a script, which was asked for before it was read, is fresh."""
+        if path in self._names:
+            self._new[path] = self._names[path]
+
+    def save(self) -> None:
+        """Keep what was noted, but of scripts that have changed since."""
+        if self._folder is None or not self._new:
             return
-        folder = f"{root}/{FRESH}"
-        os.makedirs(folder, exist_ok=True)
-        known = os.listdir(folder)
-        for old in known if len(known) >= MOST_FRESH else ():
-            os.unlink(f"{folder}/{old}")
-        os.close(os.open(f"{folder}/{name}", os.O_CREAT | os.O_WRONLY, 0o600))
+        with suppress(OSError, ValueError):
+            os.makedirs(self._folder, exist_ok=True)
+            known = os.listdir(self._folder)
+            for old in known if len(known) + len(self._new) > self._most else ():
+                os.unlink(f"{self._folder}/{old}")
+            for path, name in self._new.items():
+                if fresh_name(self._verb, path) == name:
+                    os.close(os.open(f"{self._folder}/{name}", os.O_CREAT | os.O_WRONLY, 0o600))

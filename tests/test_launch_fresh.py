@@ -26,14 +26,23 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "report.py"
     path.write_text(TEXT)
     for verb in ("check", "lock"):
-        memo.note_fresh(memo.fresh_now(verb, str(path)), verb, str(path))
+        note(verb, path)
     return path
 
 
-def is_known(verb: str, path: Path) -> bool:
+def note(verb: str, *paths: Path) -> None:
+    """Let the slow way find that the locks are fresh."""
+    fresh = memo.FreshLocks(verb)
+    for path in paths:
+        assert str(path) not in fresh
+        fresh.add(str(path))
+    fresh.save()
+
+
+def is_known(verb: str, *paths: Path) -> bool:
     """Return whether the command ends without looking."""
     try:
-        launch.start([verb, str(path)])
+        launch.start([verb, *map(str, paths)])
     except SystemExit as end:
         return end.code == 0
     return False
@@ -45,11 +54,30 @@ def test_a_lock_that_was_found_fresh_is_known_to_be(path: Path, verb: str) -> No
     assert not is_known("strip", path)
 
 
+def test_of_many_scripts_all_must_be_known(path: Path) -> None:
+    other = path.with_name("other.py")
+    other.write_text(locked("idna"))
+
+    before = is_known("check", path, other)
+    note("check", other)
+
+    assert (before, is_known("check", path, other)) == (False, True)
+    assert not is_known("check", path, path.with_name("missing.py"))
+
+
+def test_an_option_may_want_another_answer(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)
+    Path("-U").write_text(TEXT)
+
+    assert is_known("lock", path)
+    assert not is_known("lock", path, Path("-U"))
+
+
 @given(at=st.integers(0, len(TEXT)), instead=st.sampled_from(["", "\n", "x", "\0", "\r", "'''", "# ///\n"]))
 def test_any_other_text_is_looked_at(at: int, instead: str) -> None:
     with hermit() as path:
         path.write_text(TEXT)
-        memo.note_fresh(memo.fresh_now("check", str(path)), "check", str(path))
+        note("check", path)
         other = TEXT[:at] + instead + TEXT[at + 1 :]
 
         path.write_text(other)
@@ -72,21 +100,28 @@ def test_other_pythons_may_want_another_lock(
 
 
 def test_a_script_that_changed_while_it_was_looked_at_is_not_known(path: Path) -> None:
-    name = memo.fresh_now("check", str(path))
+    fresh = memo.FreshLocks("check")
+    path.write_text(locked("rich", shebang="/x"))
+    assert str(path) not in fresh
+    fresh.add(str(path))
     path.write_text(locked("idna"))
 
-    memo.note_fresh(name, "check", str(path))
+    fresh.save()
 
     assert not is_known("check", path)
 
 
 def test_only_so_much_is_remembered(path: Path) -> None:
     folder = Cache.default().root / launch.FRESH
-    for number in range(memo.MOST_FRESH):
-        (folder / str(number)).touch()
+    before = set(folder.iterdir())
+    path.write_text(locked("idna"))
+    few = memo.FreshLocks("check", most=len(before))
+    assert str(path) not in few
+    few.add(str(path))
 
-    memo.note_fresh(memo.fresh_now("check", str(path)), "check", str(path))
+    few.save()
 
+    assert len(before) == 2
     assert [file.name for file in folder.iterdir()] == [launch.fresh_name("check", str(path))]
 
 
@@ -94,8 +129,7 @@ def test_without_a_cache_nothing_is_remembered(tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     path.write_text(TEXT)
 
-    memo.note_fresh(memo.fresh_now("check", str(path)), "check", str(path))
-    memo.note_fresh(memo.fresh_now("check", "missing.py"), "check", "missing.py")
+    note("check", path, tmp_path / "missing.py")
 
     assert not Cache.default().root.exists()
 

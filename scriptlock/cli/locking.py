@@ -54,21 +54,23 @@ def lock(paths: Sequence[Path], *, check_only: bool, dry_run: bool, as_json: boo
     """
     options.refuse_contradictions(wishes)
     if check_only and not (wishes["upgrade"] or wishes["upgrade_packages"] or wishes["from_cache"]):
-        sys.exit(_check(paths, locked_only=wishes["locked_only"], as_json=as_json)[0])
-    name = memo.fresh_now("lock", os.fspath(paths[0]))
-    answers, codes, is_fresh = [], [], False
+        sys.exit(_check(paths, locked_only=wishes["locked_only"], as_json=as_json))
+    # With any option, the answer may be another.
+    is_plain = not (check_only or dry_run or any(wishes.values()))
+    fresh = memo.FreshLocks("lock")
+    pending = [path for path in paths if not (is_plain and os.fspath(path) in fresh and not as_json)]
+    answers, codes = [], []
     with Progress(f"locking {count(paths)}") as progress:
-        for result in by_path.lock_files(paths, write=not (check_only or dry_run), **wishes):
+        for result in by_path.lock_files(pending, write=not (check_only or dry_run), **wishes):
             with progress.pause():
                 _report_lock(result, named=len(paths) > 1, quietly=as_json)
             answers.append(lock_json(result))
             changed = bool(result.changes) or result.written
             codes.append(result.error.exit_code if result.error else int(check_only and changed))
             is_odd = bool(result.notes or (result.script and result.script.warnings))
-            is_fresh = bool(result.lock) and not (changed or is_odd)
-    # With any option, the answer may be another.
-    if len(paths) == 1 and is_fresh and not (check_only or dry_run or any(wishes.values())):
-        memo.note_fresh(name, "lock", os.fspath(paths[0]))
+            if is_plain and result.lock and not (changed or is_odd):
+                fresh.add(os.fspath(result.path))
+    fresh.save()
     if as_json:
         out(json.dumps(answers, indent=2))
     sys.exit(worst(codes))
@@ -97,33 +99,32 @@ def check(paths: Sequence[Path], *, locked_only: bool, as_json: bool) -> None:
       scriptlock check report.py
       scriptlock check --locked-only *.py
     """
-    name = memo.fresh_now("check", os.fspath(paths[0]))
-    code, is_quiet = _check(paths, locked_only=locked_only, as_json=as_json)
-    if len(paths) == 1 and code == 0 and is_quiet and not locked_only:
-        memo.note_fresh(name, "check", os.fspath(paths[0]))
-    sys.exit(code)
+    sys.exit(_check(paths, locked_only=locked_only, as_json=as_json))
 
 
-def _check(paths: Iterable[Path], *, locked_only: bool, as_json: bool) -> tuple[int, bool]:
-    """Return the exit code, and whether there was nothing to say."""
-    answers, codes, is_quiet = [], [], True
+def _check(paths: Iterable[Path], *, locked_only: bool, as_json: bool) -> int:
+    answers, codes = [], []
+    fresh = memo.FreshLocks("check")
     for path in paths:
         error = None
-        try:
-            _, script = by_path.read(path)
-            warn(path, script.warnings)
-            is_quiet = is_quiet and not script.warnings
-            if not locked_only or must_be_locked(script):
-                api.check(script)
-        except ScriptlockError as problem:
-            error = problem
-            is_answer = isinstance(error, NotLocked | StaleLock)
-            complain(path, error, with_hint=not is_answer)
-            codes.append(1 if is_answer else error.exit_code)
+        if (name := os.fspath(path)) not in fresh:
+            try:
+                _, script = by_path.read(path)
+                warn(path, script.warnings)
+                if not locked_only or must_be_locked(script):
+                    api.check(script)
+                    if not script.warnings:
+                        fresh.add(name)
+            except ScriptlockError as problem:
+                error = problem
+                is_answer = isinstance(error, NotLocked | StaleLock)
+                complain(path, error, with_hint=not is_answer)
+                codes.append(1 if is_answer else error.exit_code)
         answers.append(check_json(path, error))
+    fresh.save()
     if as_json:
         out(json.dumps(answers, indent=2))
-    return worst(codes), is_quiet
+    return worst(codes)
 
 
 @click.command()
