@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -29,8 +29,7 @@ def out(text: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        # What is left of it must not be written, and complained of, once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stdout = _nowhere()
         raise click.ClickException(f"the result cannot be written: {error.strerror}") from error
 
 
@@ -43,13 +42,13 @@ def complain(path: Path | str, error: ScriptlockError, *, with_hint: bool = True
 
 def confess(error: ScriptlockError) -> None:
     """Say on stderr what went wrong with no script in particular, and what to do."""
-    click.echo(f"scriptlock: {error}", err=True, color=_coloured())
+    _tell(f"scriptlock: {error}")
     _advise(error)
 
 
 def _advise(error: ScriptlockError) -> None:
     if error.hint:
-        click.echo(f"{click.style('hint:', fg='cyan')} {error.hint}", err=True, color=_coloured())
+        _tell(f"{click.style('hint:', fg='cyan')} {error.hint}")
 
 
 def remark(path: Path | str, message: str) -> None:
@@ -65,7 +64,20 @@ def warn(path: Path, notices: Iterable[Notice]) -> None:
 
 def _say(path: Path | str, line: int | None, message: str) -> None:
     place = click.format_filename(path) + (f":{line}" if line else "")
-    click.echo(f"scriptlock: {place}: {message}", err=True, color=_coloured())
+    _tell(f"scriptlock: {place}: {message}")
+
+
+def _tell(text: str) -> None:
+    try:
+        click.echo(text, err=True, color=_coloured())
+    except OSError:  # nobody can be told, but what was done, and how the command ends, is the same
+        sys.stderr = _nowhere()
+
+
+def _nowhere() -> TextIO:
+    # What is left to be written must not be tried, and complained of, once more at exit. Only we lose the
+    # stream; a script that we become has it as it is.
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _coloured() -> bool | None:

@@ -423,3 +423,12 @@ def test_a_result_that_cannot_be_written_is_said_to_be_so(shelf: Shelf) -> None:
         2,
         "Error: the result cannot be written: No space left on device\n",
     )
+
+
+def test_trouble_that_cannot_be_told_ends_the_command_as_always() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command("cache", "remove", "nowhere.py"), stdout=subprocess.PIPE, stderr=full, check=False
+        )
+
+    assert (done.returncode, done.stdout) == (2, b"")
