@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from scriptlock.locking import Notify
 from scriptlock.model import Lock
 from scriptlock.pin_changes import Change, changes_between
 from scriptlock.script import Script, body_end, embed, parse
+from scriptlock.sharing import SharedLocks, distinct_first
 
 if TYPE_CHECKING:
     from scriptlock.cache.environments import Environment
@@ -69,6 +70,7 @@ def lock_file(
     locked_only: bool = False,
     from_cache: bool = False,
     python: str | None = None,
+    choose: Callable[..., Lock] = api.lock,
     **options: Any,
 ) -> LockResult:
     """Lock one script and write the footer into its file; return what changed.
@@ -78,6 +80,7 @@ def lock_file(
     :param write: False to see what would change.
     :param locked_only: leave alone a script that carries no lock and does not require one.
     :param from_cache: ask nobody, and take the lock that the cache keeps for the script.
+    :param choose: what to call in place of :func:`scriptlock.lock`.
     :param options: those of :func:`scriptlock.lock`.
     :raises NotCached: if the cache keeps none.
     :raises ScriptlockError: as :func:`scriptlock.parse`, :func:`scriptlock.lock` and
@@ -92,7 +95,7 @@ def lock_file(
     if from_cache:
         lock = kept_lock(script, python=python)
     else:
-        lock = api.lock(script, python=python, notify=notes.append, **options)
+        lock = choose(script, python=python, notify=notes.append, **options)
     written = False
     if lock is not script.lock:
         text = embed(file.text, lock)
@@ -120,18 +123,20 @@ def lock_files(
 
     What goes wrong with one is its result's ``error``, and does not stop the others.
 
-    :param executor: where the work is done: threads or processes, here or elsewhere; a few
-        threads by default.
+    :param executor: where the work is done: threads or processes, here or elsewhere; by default a few
+        threads, in which scripts that ask for the same get the same lock, made once.
     :param options: those of :func:`lock_file`.
     """
-    work = partial(_try_lock_file, options=options)
     scripts = [Path(path) for path in paths]  # a list, for Dask's executor takes no iterators
     if executor is not None:
-        yield from executor.map(work, scripts)
+        yield from executor.map(partial(_try_lock_file, options=options), scripts)
         return
+    work = partial(_try_lock_file, options={"choose": SharedLocks().lock, **options})
     with ThreadPoolExecutor(max_workers=4) as threads:
         try:
-            yield from threads.map(work, scripts)
+            results = {number: threads.submit(work, scripts[number]) for number in distinct_first(scripts)}
+            for number in range(len(scripts)):
+                yield results.pop(number).result()
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
             raise

@@ -24,7 +24,7 @@ FILES = {
 LAYERS = (
     "__main__ launch memo cli",
     "scriptlock",
-    "api by_path by_text chooser launcher locking",
+    "sharing api by_path by_text chooser launcher locking",
     "resolve install cache",
     "files disk process child download interpreters probe pip_configuration",
     "script parts nearmiss header settings requirements footer document changes",

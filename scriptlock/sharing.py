@@ -1,0 +1,90 @@
+"""One lock for all scripts that ask for the same, when many are locked at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import Future
+from pathlib import Path
+from threading import Lock as Mutex
+from typing import Any
+
+from scriptlock import api
+from scriptlock.errors import InvalidScript, ScriptlockError
+from scriptlock.files import read_script
+from scriptlock.locking import Notify
+from scriptlock.model import Lock
+from scriptlock.script import Script, embed, parse, require_embeddable
+
+_Made = tuple[Lock, tuple[str, ...]]
+"""A lock, and what a person should know of it."""
+
+
+class SharedLocks:
+    """Locks that were made since, by what they answer; threads may share it.
+
+    Only scripts that are locked with the same options may share it.
+    """
+
+    def __init__(self) -> None:
+        self._mutex = Mutex()
+        self._made: dict[str, Future[_Made | None]] = {}
+
+    def lock(self, script: Script, *, notify: Notify = api.nobody, **options: Any) -> Lock:
+        """Return what :func:`scriptlock.lock` does, and wait for it if somebody is at it already."""
+        key = what_is_asked(script)
+        with self._mutex:
+            known = self._made.get(key)
+            made = self._made.setdefault(key, Future())
+        if known is None:
+            return self._make(script, made, notify=notify, options=options)
+        found = known.result()
+        if found is None:  # an error names the line where this very script has the reason
+            return api.lock(script, notify=notify, **options)
+        lock, notes = found
+        if lock == script.lock:
+            return script.lock
+        require_embeddable(script)
+        for note in notes:
+            notify(note)
+        return lock
+
+    def _make(
+        self, script: Script, made: Future[_Made | None], *, notify: Notify, options: dict[str, Any]
+    ) -> Lock:
+        notes: list[str] = []
+        try:
+            lock = api.lock(script, notify=notes.append, **options)
+        except BaseException:
+            made.set_result(None)
+            raise
+        made.set_result((lock, tuple(notes)))
+        for note in notes:
+            notify(note)
+        return lock
+
+
+def what_is_asked(script: Script) -> str:
+    """Return what decides on a script's lock: its header and footer, as far as they mean something."""
+    try:
+        inputs = script.header.inputs if script.header else ""
+    except InvalidScript:
+        inputs = ""  # for all of them the answer is an error, which is not shared
+    return f"{inputs}\n{embed('', script.lock)}"
+
+
+def distinct_first(paths: Iterable[Path]) -> list[int]:
+    """Return the order in which to lock scripts: first those of which none before asks for the same.
+
+    So nobody has to wait for a lock that somebody else makes, while others are yet to be made.
+    """
+    first: list[int] = []
+    others: list[int] = []
+    seen: set[str] = set()
+    for number, path in enumerate(paths):
+        try:
+            key = what_is_asked(parse(read_script(path).text))
+        except ScriptlockError:
+            key = ""
+        (others if key in seen else first).append(number)
+        seen.add(key)
+    return [*first, *others]

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from scriptlock.api import lock
+from scriptlock.by_path import LockResult, lock_files
+from scriptlock.errors import NoHeader
+from scriptlock.resolve import Request, Resolution
+from scriptlock.script import parse
+from scriptlock.sharing import SharedLocks, distinct_first
+from support.resolvers import FakeResolver
+from support.scripts import script
+from support.wheels import wheel
+
+WHEELS = (wheel("rich", "15.0.0", requires=["idna>=3"]), wheel("idna", "3.19"), wheel("six", "1.17"))
+TEXTS = (
+    script("rich"),
+    script("rich", body="print('other')\n"),
+    script("idna"),
+    script("rich").replace("# dependencies", "# # the same\n# dependencies"),
+    script("rich", settings=['environments = ["linux"]']),
+    script("rich", settings=["required = true"]),
+    script("unknown"),
+    script("idna", "unknown"),
+    script("rich", settings=["nonsense = 1"]),
+    "print()\n",
+    script(),
+)
+
+
+def write(folder: Path) -> list[Path]:
+    """Put all of these scripts into a folder."""
+    folder.mkdir()
+    paths = [folder / f"{number}.py" for number in range(len(TEXTS))]
+    for path, text in zip(paths, TEXTS, strict=True):
+        path.write_text(text)
+    return paths
+
+
+def told(result: LockResult) -> tuple[str, str, str, tuple[str, ...], int | None]:
+    """Return what came of a script that does not depend on where it lies."""
+    error = f"{type(result.error).__name__}: {result.error}"
+    line = result.error.line if result.error else None
+    return (result.path.name, result.path.read_text(), error, result.notes, line)
+
+
+def test_locks_that_are_shared_are_those_that_each_would_have_got(tmp_path: Path) -> None:
+    shared, single = FakeResolver(WHEELS), FakeResolver(WHEELS)
+    paths, others = write(tmp_path / "shared"), write(tmp_path / "single")
+
+    together = [told(result) for result in lock_files(paths, resolver=shared)]
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        alone = [told(result) for result in lock_files(others, resolver=single, executor=executor)]
+
+    assert together == alone
+    assert [name for name, *_ in together] == [path.name for path in paths]
+    assert len(single.requests) - len(shared.requests) == 3  # of five scripts that want rich
+
+
+def test_an_upgrade_is_shared_too_but_not_with_those_that_are_locked_otherwise(tmp_path: Path) -> None:
+    paths = write(tmp_path / "scripts")
+    list(lock_files(paths, resolver=FakeResolver(WHEELS)))
+    paths[1].write_text(paths[0].read_text().replace("import", "import os,", 1))
+    resolver = FakeResolver(WHEELS)
+
+    results = list(lock_files(paths[:3], resolver=resolver, upgrade=True))
+
+    assert len(resolver.requests) == 2
+    assert [result.written for result in results] == [False, False, False]
+
+
+def test_scripts_that_want_the_same_at_once_wait_for_one_answer() -> None:
+    asked, go_on = threading.Event(), threading.Event()
+
+    class Slow(FakeResolver):
+        def resolve(self, request: Request, /) -> tuple[Resolution, ...]:
+            asked.set()
+            assert go_on.wait(60)
+            return super().resolve(request)
+
+    resolver, shared = Slow(WHEELS), SharedLocks()
+    one, other = parse(script("rich")), parse(script("rich", body="pass\n"))
+
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(shared.lock, one, resolver=resolver)
+        assert asked.wait(60)
+        second = threads.submit(shared.lock, other, resolver=resolver)
+        go_on.set()
+
+    assert first.result() == second.result() == lock(one, resolver=FakeResolver(WHEELS))
+    assert len(resolver.requests) == 1
+
+
+def test_what_goes_wrong_is_not_shared() -> None:
+    shared = SharedLocks()
+
+    for _ in range(2):
+        with pytest.raises(NoHeader):
+            shared.lock(parse("print()\n"), resolver=FakeResolver(WHEELS))
+
+
+def test_first_come_those_that_ask_for_something_new(tmp_path: Path) -> None:
+    paths = write(tmp_path / "scripts")
+
+    order = distinct_first([*paths, tmp_path / "missing.py", paths[0]])
+
+    assert order == [0, 2, 4, 6, 7, 8, 10, 11, 1, 3, 5, 9, 12]
