@@ -152,9 +152,11 @@ def fresh_name(verb: str, path: str) -> str:
 
 
 def _surroundings() -> "list[bytes]":
-    """Return what may change any answer: this scriptlock, the Python that runs it, and our variables."""
+    """Return what may change any answer: this scriptlock, its Python and system, and our variables."""
     ours = [f"{name}={value}" for name, value in os.environ.items() if name.startswith("SCRIPTLOCK_")]
-    return [os.fsencode(text) for text in (mark(__file__), mark(running()), "\0".join(sorted(ours)))]
+    system = os.uname()
+    told = [mark(__file__), mark(running()), system.sysname, system.release, system.version, system.machine]
+    return [os.fsencode(text) for text in (*told, "\0".join(sorted(ours)))]
 
 
 def _next_line(text: bytes, start: int) -> int:
