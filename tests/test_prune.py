@@ -407,6 +407,8 @@ def test_clean_removes_all_that_is_idle(shelf: Shelf) -> None:
     (shelf.cache.locks / "abc.known").touch()
     (shelf.cache.http / "page").touch()
     (shelf.cache.interpreters / "one.json").touch()
+    shelf.cache.fresh.mkdir()
+    (shelf.cache.fresh / "0123").touch()
     litter(shelf)
 
     cleaned = clean(shelf.cache)

@@ -62,6 +62,11 @@ class Cache:
         return self._folder("memo")
 
     @property
+    def fresh(self) -> Path:
+        """One empty file for each lock that was found to be fresh; made when there is one."""
+        return self._folder("fresh")
+
+    @property
     def scripts(self) -> Path:
         """Which script uses which environment."""
         return self._folder("scripts")

@@ -118,13 +118,19 @@ class Sweep:
             )
 
     def memories(self) -> None:
-        """Remove what is remembered of interpreters, and of how old locks are."""
+        """Remove what is remembered of interpreters, and of how old or fresh locks are."""
         with self._alone_in_the_store() as is_alone:
-            if is_alone:
-                for folder in (self.cache.interpreters, self.cache.virtualenv, self.cache.locks):
-                    for path in _files(folder):
-                        if folder != self.cache.locks or path.suffix != ".py":
-                            self._file("memory", path, "it can be found out again")
+            if not is_alone:
+                return
+            for folder in (
+                self.cache.interpreters,
+                self.cache.virtualenv,
+                self.cache.fresh,
+                self.cache.locks,
+            ):
+                for path in _files(folder):
+                    if folder != self.cache.locks or path.suffix != ".py":
+                        self._file("memory", path, "it can be found out again")
 
     def _left(self) -> tuple[Entry, ...]:
         gone = {one.name for one in self.removed if one.kind == "environment"}
