@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,6 +21,7 @@ from scriptlock.cli.outcome import RUN_FAILED, worst
 from scriptlock.cli.progress import Progress
 from scriptlock.cli.report import complain, out, remark, sync_json
 from scriptlock.cli.sources import Source, find_source, shown
+from scriptlock.download import is_url
 from scriptlock.errors import ScriptlockError, ToolError
 
 
@@ -75,15 +76,18 @@ def _memo_name(word: str) -> str | None:
 
 
 def _prepare(word: str, cache: Cache, wishes: Mapping[str, Any]) -> tuple[Source, Environment]:
-    refresh = wishes["refresh"]
+    refresh, offline = wishes["refresh"], wishes["offline"]
     rest = {name: wish for name, wish in wishes.items() if name != "refresh"}
-    with Progress(f"preparing {click.format_filename(shown(word))}") as progress:
+    name = click.format_filename(shown(word))
+    # Who types a script wants to see nothing else meanwhile.
+    with Progress(f"fetching {name}") if is_url(word) else nullcontext():
+        source = find_source(word, cache, refresh=refresh, offline=offline)
+    with Progress(f"preparing {name}") as progress:
 
         def notify(message: str) -> None:
             with progress.pause():
                 remark(shown(word), message)
 
-        source = find_source(word, cache, refresh=refresh, offline=wishes["offline"])
         return source, source.prepare(cache=cache, notify=notify, **rest)
 
 
