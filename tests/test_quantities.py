@@ -2,10 +2,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import click
 import pytest
 
-from scriptlock.cli.quantities import Size, show_age, show_size
+from scriptlock.cli.quantities import read_age, read_size, show_age, show_size
 
 
 @pytest.mark.parametrize(
@@ -23,17 +22,32 @@ from scriptlock.cli.quantities import Size, show_age, show_size
     ],
 )
 def test_a_size_is_read_as_people_write_it(text: str, size: int) -> None:
-    assert Size().convert(text, None, None) == size
+    assert read_size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "much", "-1", "5XB", "5iB", "GB", "1e3", "٣", "5GBs"])
 def test_another_text_is_no_size(text: str) -> None:
-    with pytest.raises(click.BadParameter):
-        Size().convert(text, None, None)
+    with pytest.raises(ValueError, match="is no size"):
+        read_size(text)
 
 
-def test_a_number_is_a_size() -> None:
-    assert Size().convert(5, None, None) == 5
+@pytest.mark.parametrize(
+    ("text", "age"),
+    [
+        ("0h", timedelta()),
+        ("12h", timedelta(hours=12)),
+        (" 30d", timedelta(days=30)),
+        ("2 w", timedelta(weeks=2)),
+    ],
+)
+def test_an_age_is_read_as_people_write_it(text: str, age: timedelta) -> None:
+    assert read_age(text) == age
+
+
+@pytest.mark.parametrize("text", ["", "30", "-3d", "d", "1y", "1.5d", "٣d", "30 days", "999999d"])
+def test_another_text_is_no_age(text: str) -> None:
+    with pytest.raises(ValueError, match="is no age"):
+        read_age(text)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from scriptlock.cache.removal import Kept, remove
 from scriptlock.cache.usage import processes
 from scriptlock.cli import listing, options
 from scriptlock.cli.outcome import TROUBLE
-from scriptlock.cli.quantities import Size, show_size
+from scriptlock.cli.quantities import read_age, read_size, show_size
 from scriptlock.cli.report import confess, out
 from scriptlock.errors import CacheError, ScriptlockError
 
@@ -76,13 +76,13 @@ def list_(*, as_json: bool) -> None:
 @cache.command()
 @click.option(
     "--older-than",
-    type=options.age,
+    callback=options.read_by(read_age),
     metavar="AGE",
     help="Remove those, too, that no script used for so long: 30d, 12h, 4w.",
 )
 @click.option(
     "--max-size",
-    type=Size(),
+    callback=options.read_by(read_size),
     metavar="SIZE",
     help="Remove what was used least recently until the cache is no larger: 5GB, 500MB.",
 )

@@ -2,52 +2,42 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 from packaging.requirements import Requirement
 
+from scriptlock.cli.quantities import read_age
 from scriptlock.errors import InvalidScript
 from scriptlock.requirements import read_requirement
 
 
-class _Age(click.ParamType[timedelta]):
-    name = "age"
+def read_by(read: Callable[[str], object]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """Return the callback of an option whose text, or each of whose texts, means a value.
 
-    def convert(
-        self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None
-    ) -> timedelta:
-        """Return the time that ``30d``, ``12h`` or ``2w`` means."""
-        if isinstance(value, timedelta):
-            return value
-        found = _AGE.fullmatch(value.strip())
-        if found is None:
-            self.fail(f"{value!r} is no age; write 30d, 12h or 2w, say", param, ctx)
-        return timedelta(**{_UNITS[found["unit"]]: int(found["count"])})
+    :param read: returns it, or raises ValueError with the reason.
+    """
 
-
-class _Requirement(click.ParamType[Requirement]):
-    name = "requirement"
-
-    def convert(
-        self, value: str | Requirement, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Requirement:
-        """Return the requirement that the text is (PEP 508)."""
-        if isinstance(value, Requirement):
-            return value
+    # Not a type of click's: those are generic in some versions, and not in others.
+    def callback(ctx: click.Context, param: click.Parameter, given: Any) -> Any:
         try:
-            return read_requirement(value, 0)
-        except InvalidScript as error:
-            self.fail(error.reason, param, ctx)
+            if isinstance(given, tuple):
+                return tuple(map(read, given))
+            return None if given is None else read(given)
+        except ValueError as error:
+            raise click.BadParameter(str(error), ctx, param) from error
+
+    return callback
 
 
-_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
-_AGE = re.compile(r"(?P<count>\d{1,5}) ?(?P<unit>[hdw])")
-age = _Age()
+def _read_requirement(text: str) -> Requirement:
+    try:
+        return read_requirement(text, 0)
+    except InvalidScript as error:
+        raise ValueError(error.reason) from error
+
 
 # Not readable: what is wrong with a file is said by whoever reads it.
 _PATH = click.Path(readable=False, path_type=Path)
@@ -76,11 +66,14 @@ extra = click.option(
     "extra",
     multiple=True,
     metavar="REQ",
-    type=_Requirement(),
+    callback=read_by(_read_requirement),
     help="Install this on top, for this once (repeatable).",
 )
 max_age = click.option(
-    "--max-age", metavar="AGE", type=age, help="Warn if the lock is older, 30d (days) say; also h and w."
+    "--max-age",
+    metavar="AGE",
+    callback=read_by(read_age),
+    help="Warn if the lock is older, 30d (days) say; also h and w.",
 )
 no_cache = click.option(
     "--no-cache", is_flag=True, help="Use a temporary environment, and leave nothing of it."

@@ -5,27 +5,34 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-import click
-
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+_AGE = re.compile(r"(?P<count>[0-9]{1,5}) ?(?P<unit>[hdw])")
 _POWERS = "kMGT"
 _SIZE = re.compile(rf"(?P<count>[0-9]+(\.[0-9]+)?) ?((?P<unit>[{_POWERS}])(?P<binary>i?))?B?", re.IGNORECASE)
 
 
-class Size(click.ParamType[int]):
-    """A number of bytes, such as 5GB."""
+def read_age(text: str) -> timedelta:
+    """Return the time that ``30d``, ``12h`` or ``2w`` means.
 
-    name = "size"
+    :raises ValueError: if it means none.
+    """
+    found = _AGE.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} is no age; write 30d, 12h or 2w, say")
+    return timedelta(**{_UNITS[found["unit"]]: int(found["count"])})
 
-    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the number of bytes that a text means."""
-        if isinstance(value, int):
-            return value
-        found = _SIZE.fullmatch(value.strip())
-        if found is None:
-            self.fail(f"{value!r} is no size; write 500MB, 5GB or 5GiB, say", param, ctx)
-        step = 1024 if found["binary"] else 1000
-        power = _POWERS.lower().index(found["unit"].lower()) + 1 if found["unit"] else 0
-        return int(float(found["count"]) * step**power)
+
+def read_size(text: str) -> int:
+    """Return the number of bytes that ``500MB``, ``5GB`` or ``5GiB`` means.
+
+    :raises ValueError: if it means none.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} is no size; write 500MB, 5GB or 5GiB, say")
+    step = 1024 if found["binary"] else 1000
+    power = _POWERS.lower().index(found["unit"].lower()) + 1 if found["unit"] else 0
+    return int(float(found["count"]) * step**power)
 
 
 def show_size(size: int) -> str:
