@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
@@ -11,8 +13,8 @@ from packaging.markers import default_environment
 from packaging.utils import canonicalize_name
 
 from scriptlock.changes import changes_since
-from scriptlock.errors import InvalidScript, NoHeader, NotLocked, Offline, StaleLock
-from scriptlock.grid import Grid, make_grid
+from scriptlock.errors import InvalidScript, NoHeader, NotLocked, Offline, StaleLock, UncoveredHost
+from scriptlock.grid import Grid, adding, make_grid, serves
 from scriptlock.header import Header
 from scriptlock.interpreters import Interpreter, find_interpreter
 from scriptlock.locking import Notify, make_lock
@@ -54,7 +56,20 @@ def check(script: Script) -> None:
     markers = _own_markers()
     requires_python = script.header.requires_python
     if requires_python is None or requires_python.contains(markers["python_full_version"], prereleases=True):
-        require_covered(script.lock, markers)
+        with naming_the_line(script.header, markers):
+            require_covered(script.lock, markers)
+
+
+@contextmanager
+def naming_the_line(header: Header | None, markers: Mapping[str, str]) -> Iterator[None]:
+    """Let an :class:`UncoveredHost` name the line of the header that adds the host, if it needs one."""
+    try:
+        yield
+    except UncoveredHost as error:
+        line = adding(header.settings.environments if header else (), markers)
+        if line:
+            error.hint = f"put `{line}` under [tool.scriptlock], and run `scriptlock lock`"
+        raise
 
 
 @cache
@@ -70,7 +85,7 @@ def lock(
     upgrade: bool = False,
     upgrade_packages: Collection[str] = (),
     environments: Sequence[str] = (),
-    here: bool = False,
+    here: bool | None = None,
     exclude_newer: datetime | None = None,
     offline: bool = False,
     notify: Notify = nobody,
@@ -84,7 +99,7 @@ def lock(
     :param upgrade: forget every pin.
     :param upgrade_packages: names whose pins are forgotten.
     :param environments: what to cover, in place of the header's setting; see docs/format.md.
-    :param here: cover nothing but the platform and Python at hand.
+    :param here: cover nothing but the platform and Python at hand; False refreshes a lock that does.
     :param exclude_newer: ignore files uploaded later; overrides the header's setting.
     :param offline: raise instead of asking a resolver.
     :param notify: is told what a person should know of the result, such as a yanked file.
@@ -99,11 +114,11 @@ def lock(
         raise NoHeader
     host = target_for(header, _interpreter(python, header.requires_python))
     kept = None if upgrade else script.lock
-    is_fresh = kept and not upgrade_packages and _answers(kept, header, host, exclude_newer)
-    if kept and is_fresh and not environments:
+    is_fresh = kept and not upgrade_packages and _answers(kept, header, exclude_newer)
+    if kept and is_fresh and not environments and here is not False and covers(kept, host.markers):
         return kept
     grid = _grid(header, host, environments, here=here)
-    if kept and is_fresh and all(covers(kept, target.markers) for target in grid.targets):
+    if kept and is_fresh and serves(kept, grid if here is None else replace(grid, optional=frozenset())):
         return kept
     require_embeddable(script)
     if offline and header.dependencies:
@@ -129,13 +144,11 @@ def _interpreter(
     return find_interpreter(python, requires_python, memory=cache.interpreters if cache else None)
 
 
-def _answers(lock: Lock, header: Header, host: Target, exclude_newer: datetime | None) -> bool:
-    if exclude_newer is not None and exclude_newer != lock.exclude_newer:
-        return False
-    return lock.inputs == header.inputs and covers(lock, host.markers)
+def _answers(lock: Lock, header: Header, exclude_newer: datetime | None) -> bool:
+    return lock.inputs == header.inputs and exclude_newer in {None, lock.exclude_newer}
 
 
-def _grid(header: Header, host: Target, environments: Sequence[str], *, here: bool) -> Grid:
+def _grid(header: Header, host: Target, environments: Sequence[str], *, here: bool | None) -> Grid:
     if here:
         return Grid(targets=(host,))
     named = environments or header.settings.environments
@@ -189,7 +202,8 @@ def sync(
     cache = cache or Cache.default()
     cache.prepare()
     interpreter = _interpreter(python, locked.requires_python, cache)
-    pins = select(locked, interpreter.markers)
+    with naming_the_line(header, interpreter.markers):
+        pins = select(locked, interpreter.markers)
     if installer is None:
         installer = default_installer(cache, header)
     return open_environment(cache, interpreter, pins, installer, offline=offline, notify=notify)

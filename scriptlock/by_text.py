@@ -97,9 +97,10 @@ def prepare(
         lock, key = choose.lock_with(script, lock, extra)
     if installer is None:
         installer = api.default_installer(cache, script.header)
-    environment = api.sync(
-        lock, python=found, installer=installer, cache=cache, offline=offline, notify=notify
-    )
+    with api.naming_the_line(script.header, found.markers):
+        environment = api.sync(
+            lock, python=found, installer=installer, cache=cache, offline=offline, notify=notify
+        )
     return Prepared(environment=environment, kept_as=key)
 
 

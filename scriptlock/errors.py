@@ -77,10 +77,11 @@ class StaleLock(ScriptlockError):
 class UncoveredHost(ScriptlockError):
     """The lock covers other platforms or Pythons than the ones at hand."""
 
+    hint = "run `scriptlock lock` here to lock it for this one, too"
+
     def __init__(self, host: str, environments: tuple[str, ...]) -> None:
         super().__init__(host, environments)
         self.host, self.environments = host, environments
-        self.hint = "run `scriptlock lock` here to lock it for this one"
 
     def __str__(self) -> str:
         return f"the lock does not cover {self.host}; it covers {'; '.join(self.environments)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -117,6 +118,31 @@ def _named(environment: str, known: Iterable[Target], host: Target) -> list[Targ
 def _resembles(host: Target, platforms: Iterable[str]) -> bool:
     facts = (host.markers["sys_platform"], host.markers["platform_machine"])
     return facts in {(PLATFORMS[name].sys_platform, PLATFORMS[name].machine) for name in platforms}
+
+
+def serves(lock: Lock, grid: Grid) -> bool:
+    """Return whether a lock covers all that a grid requires; what may be left out may be missing."""
+    targets = [target for target in grid.targets if covers(lock, target.markers)]
+    required = {str(target) for target in grid.targets} - grid.optional
+    return required <= set(map(str, targets)) and grid.needed <= {target.platform for target in targets}
+
+
+def adding(environments: Sequence[str], markers: Mapping[str, str]) -> str | None:
+    """Return the line of a header by which a lock covers a host, too; None if it should already.
+
+    :param environments: those of the header; without any, the host is always covered.
+    :param markers: the host's PEP 508 variables.
+    """
+    facts = (markers["sys_platform"], markers["platform_machine"])
+    names = [
+        name
+        for name, platforms in SHORT_NAMES.items()
+        if any((PLATFORMS[one].sys_platform, PLATFORMS[one].machine) == facts for one in platforms)
+    ]
+    if not environments or not {*names}.isdisjoint(environments):
+        return None
+    missing = names[0] if names else f"sys_platform == '{facts[0]}' and platform_machine == '{facts[1]}'"
+    return f"environments = {json.dumps([*environments, missing])}"
 
 
 def covered(lock: Lock) -> list[Target]:

@@ -86,12 +86,16 @@ def _require_platforms(resolutions: Iterable[Resolution], needed: Iterable[str])
 
 
 def _left_out(resolutions: Iterable[Resolution]) -> Iterable[str]:
-    """Yield a sentence for each Python that some platforms have to do without."""
-    platforms: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    """Yield a sentence for each reason why some platforms have to do without some Pythons."""
+    versions: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
     for resolution in resolutions:
         if resolution.unsolved:
             python, _, platform = str(resolution.target).partition(" on ")
+            implementation, _, version = python.partition(" ")
             reason = resolution.unsolved.reason.removeprefix(f"for {resolution.target}: ")
-            platforms[python, reason].append(platform)
-    for (python, reason), names in platforms.items():
-        yield f"the lock leaves out {python} on {', '.join(names)}: {reason}"
+            versions[reason.replace(str(resolution.target), "it"), implementation, platform].append(version)
+    platforms: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for (reason, implementation, platform), several in versions.items():
+        platforms[reason, f"{implementation} {', '.join(reversed(several))}"].append(platform)
+    for (reason, pythons), names in platforms.items():
+        yield f"the lock leaves out {pythons} on {', '.join(names)}: {reason}"

@@ -36,7 +36,9 @@ from scriptlock.errors import NotLocked, ScriptlockError, StaleLock
     metavar="NAME",
     help="Cover this: linux, macos, windows, another platform, or a PEP 508 marker.",
 )
-@click.option("--here/--universal", "here", help="Cover only this platform and Python, or all usual ones.")
+@click.option(
+    "--here/--universal", "here", default=None, help="Cover only this platform and Python, or all usual ones."
+)
 @options.locked_only
 @options.python
 @options.offline
@@ -56,7 +58,7 @@ def lock(paths: Sequence[Path], *, check_only: bool, dry_run: bool, as_json: boo
     if check_only and not (wishes["upgrade"] or wishes["upgrade_packages"] or wishes["from_cache"]):
         sys.exit(_check(paths, locked_only=wishes["locked_only"], as_json=as_json))
     # With any option, the answer may be another.
-    is_plain = not (check_only or dry_run or any(wishes.values()))
+    is_plain = not (check_only or dry_run or any(wishes.values()) or wishes["here"] is False)
     fresh = memo.FreshLocks("lock")
     pending = [path for path in paths if not (is_plain and os.fspath(path) in fresh and not as_json)]
     answers, codes = [], []

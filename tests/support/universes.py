@@ -13,7 +13,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
-from scriptlock.targets import Target, make_target
+from scriptlock.grid import covered
+from scriptlock.model import Lock, Pin
+from scriptlock.targets import Target, make_target, select
 from support.wheels import Wheel, wheel
 
 TARGETS = tuple(
@@ -135,6 +137,32 @@ def faults(
         if file and not constraint.specifier.contains(file.version, prereleases=True):
             found.append(f"{file.name} {file.version} is not {constraint}")
     return [*found, *(f"nobody needs {name}" for name in chosen if name not in needed)]
+
+
+def faults_of_lock(
+    universe: Universe, asked: Sequence[str], constraints: Sequence[str], lock: Lock
+) -> list[str]:
+    """Return what is wrong with a lock on any target that it covers, as sentences; best none."""
+    found = []
+    for target in covered(lock):
+        given = {pin.name: _best(universe, pin, target) for pin in select(lock, target.markers)}
+        wrong = [f"no file of {name}" for name, digest in given.items() if digest is None]
+        wrong = wrong or faults(universe, asked, constraints, target, {n: d for n, d in given.items() if d})
+        found += [f"{target}: {fault}" for fault in wrong]
+    return found
+
+
+def _best(universe: Universe, pin: Pin, target: Target) -> str | None:
+    """Return the hash of the file that an installer would take."""
+    places = {tag: place for place, tag in enumerate(target.tags)}
+    ranked = [
+        (places[str(tag)], file.hash)
+        for file in universe.wheels
+        if (file.name, file.version) == (pin.name, pin.version) and file.hash in pin.hashes
+        for tag in parse_wheel_filename(file.filename)[3]
+        if str(tag) in places
+    ]
+    return min(ranked, default=(0, None))[1]
 
 
 def _misplaced(file: Wheel, target: Target) -> Iterator[str]:
