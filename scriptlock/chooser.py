@@ -81,14 +81,13 @@ class Chooser:
     def _resolve(self, script: Script, *, here: bool) -> Lock:
         from scriptlock.resolve.pip_tools import PipTools
 
-        assert script.header is not None  # noqa: S101 - as in lock_key()
         return api.lock(
             # A lock for here is not embedded, so it does not matter whether that could be done.
             replace(script, text=b"") if here else script,
             python=self.python,
             upgrade=self.upgrade,
             here=here,
-            offline=self.offline and bool(script.header.dependencies),
+            offline=self.offline,
             resolver=self.resolver or PipTools(cache_dir=self.cache.http),
             notify=self.notify,
         )
