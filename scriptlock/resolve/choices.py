@@ -31,7 +31,7 @@ def chosen(candidates: Mapping[str, Any]) -> dict[NormalizedName, Chosen]:
 
 def _chosen(candidate: Any) -> Chosen:
     asked = candidate.get_install_requirement()
-    requires_python = candidate.dist.metadata["Requires-Python"]
+    requires_python = candidate.dist.metadata.get("Requires-Python")
     return Chosen(
         version=Version(str(candidate.version)),
         requires=requires(candidate),
