@@ -26,7 +26,11 @@ _SECRETS = (
     # What stands before the @ of an authority, a token alone included.
     (re.compile(r"(?<=://)[^\s/?#]*@"), f"{HIDDEN}@"),
     # A password with an unquoted slash, question mark or hash in it: no valid URL, so it ends up in messages.
-    (re.compile(r"(?<=://)[^\s/:@]*:(?!\d+[/?#])\S*@"), f"{HIDDEN}@"),
+    # But a host and its port may well have an @ behind them.
+    (
+        re.compile(r"(?<=://)(?!(?:[\w-]+\.[\w.-]+|localhost|\[[\da-fA-F:.]+\]):\d{1,5}/)[^\s/:@]*:\S*@"),
+        f"{HIDDEN}@",
+    ),
     # The address of a proxy needs no scheme.
     (re.compile(r"(?<![^\s\"'(=])[^\s/:@\"'(=]+:[^\s/@]+@"), f"{HIDDEN}@"),
     # The same URL as part of another one.
