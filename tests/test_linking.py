@@ -291,6 +291,19 @@ def test_a_wheel_that_somebody_wrote_to_is_fetched_anew(
     assert shown == "1.0\n"
 
 
+def test_a_wheel_whose_bytecode_is_gone_is_fetched_anew(index: Index, cache: Cache) -> None:
+    index.add(DEMO)
+    stock(cache, DEMO)
+    compile_now(cache, HOST, [DEMO.sha256])
+    (kept,) = cache.wheels.rglob("*.pyc")
+    kept.unlink()
+
+    installer = StoreInstaller(cache, compile_wheels=nobody_compiles)
+    with open_environment(cache, HOST, [pin_of(DEMO)], installer) as environment:
+        assert seen_inside(environment) == ["demo 1.0 True True"]
+    assert f"/files/{DEMO.filename}" in index.requests
+
+
 def test_offline_a_wheel_that_somebody_wrote_to_is_missing(cache: Cache) -> None:
     stock(cache, DEMO)
     scribble(cache.wheels / DEMO.sha256 / "content/demo/__init__.py")
@@ -300,16 +313,16 @@ def test_offline_a_wheel_that_somebody_wrote_to_is_missing(cache: Cache) -> None
 
 
 def test_a_store_that_is_always_spoiled_is_an_error(index: Index, cache: Cache) -> None:
-    index.add(DEMO)
+    index.add(DEMO, OTHER)
 
     def link(source: str, target: str) -> None:
         os.link(source, target)
-        (linked_later,) = cache.wheels.glob("*/content/*/WHEEL")
+        (linked_later,) = cache.wheels.glob("*/content/other/__init__.py")
         os.utime(linked_later)
 
     installer = StoreInstaller(cache, link=link, compile_wheels=nobody_compiles)
     with pytest.raises(InstallError, match="the wheel store changes all the time"):
-        open_environment(cache, HOST, [pin_of(DEMO)], installer)
+        open_environment(cache, HOST, [pin_of(DEMO), pin_of(OTHER)], installer)
 
 
 def test_what_was_left_by_those_who_were_killed_is_swept_away(cache: Cache) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ import pytest
 from scriptlock.cache.environments import Environment, open_environment
 from scriptlock.cache.layout import Cache
 from scriptlock.errors import CacheError, InstallError, Offline, ToolError
-from scriptlock.install.fetch import Order, fetch
+from scriptlock.install.fetch import BOOT, Order, fetch
 from scriptlock.install.fetch_worker import NAMES, respond
 from scriptlock.install.store import StoreInstaller
 from scriptlock.interpreters import Interpreter, find_interpreter
@@ -447,6 +448,22 @@ def test_a_worker_that_fails_is_an_error(script: str, reason: str, cache: Cache)
 
     assert str(caught.value).startswith(reason)
     assert "a:b" not in str(caught.value)
+
+
+def test_a_full_disk_while_unpacking_is_an_error(index: Index, cache: Cache) -> None:
+    large = wheel("demo", "1.0", files={"demo.bin": os.urandom(1 << 17)})
+    index.add(large)
+    cache.prepare()
+
+    def start(order: str, inherit: Sequence[int]) -> subprocess.CompletedProcess[str]:
+        limited = ["/bin/sh", "-c", 'ulimit -f 16; exec "$@"', "sh", sys.executable, "-I", "-c", BOOT, ""]
+        return subprocess.run(limited, input=order, capture_output=True, text=True, check=False)
+
+    order = Order(index_url=None, allow_sdist=(), tags=HOST.tags)
+    with pytest.raises(CacheError, match="the wheel store cannot be written: File too large"):
+        fetch(cache, [pin_of(large)], order, inherit=[], start=start)
+
+    assert [*cache.wheels.iterdir()] == []
 
 
 def test_a_worker_that_cannot_be_started_is_an_error(cache: Cache) -> None:

@@ -8,8 +8,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -56,50 +57,35 @@ class Filling:
         """
         try:
             self._add(wheel, pin, bytecode)
+        except FileNotFoundError as error:
+            raise Spoiled(wheel) from error  # somebody took it away, or its bytecode
         except (IsADirectoryError, NotADirectoryError, FileExistsError) as error:
             path = Path(error.filename2 or error.filename).name
             raise InstallError(f"{pin.name} {pin.version} cannot stand beside the others: {path}") from error
 
     def _add(self, wheel: StoredWheel, pin: Pin, bytecode: Bytecode | None) -> None:
         site = str(self.environment.schemes[wheel.root])
-        self._link_all(wheel, str(wheel.content), site, wheel, modified=timestamp(wheel.sha256))
+        _examine(wheel)
+        self._link_all(wheel, site)
         if bytecode is not None:
-            self._link_all(bytecode, str(bytecode.content), site, wheel, modified=None)
+            self._link_all(bytecode, site)
         rows = [*self._parts(wheel), *self._commands(wheel), *self._origin(wheel, pin, site)]
         if bytecode is not None:
             rows += ((path, "", "") for path, _ in bytecode.files)
         lines = wheel.record + record([*rows, (f"{wheel.dist_info}/RECORD", "", "")])
         self._write(f"{site}/{wheel.dist_info}/RECORD", lines.encode())
 
-    def _link_all(
-        self,
-        part: StoredWheel | Bytecode,
-        content: str,
-        site: str,
-        wheel: StoredWheel,
-        *,
-        modified: int | None,
-    ) -> None:
+    def _link_all(self, part: StoredWheel | Bytecode, site: str) -> None:
         """Link the files of a wheel that lie at its root, or their bytecode; there are thousands."""
-        self._make_folders(site, part.folders)
-        for path, size in part.files:
-            source, target = f"{content}/{path}", f"{site}/{path}"
-            try:
-                found = os.stat(source)  # noqa: PTH116 - a Path costs more than the call
-            except OSError as error:
-                raise Spoiled(wheel) from error
-            # Only root can have written to it, or a disk that lost power.
-            if found.st_size != size or (modified is not None and found.st_mtime != modified):
-                raise Spoiled(wheel)
-            self._put(source, target)
-
-    def _make_folders(self, root: str, folders: Sequence[str]) -> None:
-        for folder in folders:
-            path = f"{root}/{folder}"
+        for folder in part.folders:
+            path = f"{site}/{folder}"
             if path not in self._folders:
                 with suppress(FileExistsError):
-                    os.mkdir(path)  # noqa: PTH102 - as above
+                    os.mkdir(path)  # noqa: PTH102 - a Path costs as much as the call
                 self._folders.add(path)
+        content = str(part.content)
+        for path, _ in part.files:
+            self._put(f"{content}/{path}", f"{site}/{path}")
 
     def _put(self, source: str, target: str) -> None:
         try:
@@ -178,6 +164,25 @@ class Filling:
 
     def _relative(self, wheel: StoredWheel, target: Path) -> str:
         return Path(os.path.relpath(target, self.environment.schemes[wheel.root])).as_posix()
+
+
+def _examine(wheel: StoredWheel) -> None:
+    """Return if the files of a wheel in the store are what was unpacked, as far as a look at them can tell.
+
+    Only root can have written to them, or a disk that lost power. Bytecode is left to Python, which
+    compiles anew what it cannot read.
+
+    :raises Spoiled: if one is not.
+    """
+    content, modified = str(wheel.content), timestamp(wheel.sha256)
+    parts = ((inside, size) for _, _, inside, size, _ in wheel.parts)
+    for path, size in chain(wheel.files, parts):
+        try:
+            found = os.stat(f"{content}/{path}")  # noqa: PTH116 - as above
+        except OSError as error:
+            raise Spoiled(wheel) from error
+        if found.st_size != size or found.st_mtime != modified:
+            raise Spoiled(wheel)
 
 
 def shebang(python: Path) -> bytes:
