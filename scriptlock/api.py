@@ -126,7 +126,7 @@ def lock(
     forgotten = {canonicalize_name(name) for name in upgrade_packages}
     preferred = tuple(pin for pin in (kept.pins if kept else ()) if pin.name not in forgotten)
     if exclude_newer is None:
-        exclude_newer = header.settings.cutoff(datetime.now(UTC))
+        exclude_newer = header.settings.cutoff(datetime.now(UTC).replace(microsecond=0))
     resolver = resolver or _default_resolver()
     return make_lock(header, grid, resolver, preferred=preferred, exclude_newer=exclude_newer, notify=notify)
 
