@@ -13,7 +13,7 @@ from scriptlock.cache.environments import RECEIPT
 from scriptlock.cache.leases import Lease
 from scriptlock.cache.prune import GRACE, Pruned, clean, prune
 from scriptlock.cache.registry import is_protected, protect, register, uses
-from scriptlock.cache.removal import Kept, remove
+from scriptlock.cache.removal import Kept, Removed, remove
 from scriptlock.errors import CacheError
 from support.caches import DAY, Shelf, age, tree
 from support.wheels import wheel
@@ -192,7 +192,7 @@ def test_before_environments_go_for_size_what_was_downloaded_does(shelf: Shelf) 
 
     pruned = prune(shelf.cache, max_size=10**6)
 
-    assert (removed(pruned), others(pruned)) == ({}, [("downloads", "page")])
+    assert (removed(pruned), others(pruned)) == ({}, [("download", "page")])
     assert shelf.keys == {key}
 
 
@@ -399,6 +399,14 @@ def test_several_may_prune_at_once(shelf: Shelf) -> None:
 
     assert sorted(key for result in results for key in removed(result)) == sorted(keys)
     assert (shelf.keys, list(shelf.cache.trash.iterdir())) == (set(), [])
+
+
+def test_what_somebody_else_removed_is_not_removed_twice(shelf: Shelf) -> None:
+    entry = shelf.entry(shelf.add("1.0"))
+
+    first, second = remove(entry, "gone"), remove(entry, "gone")
+
+    assert (isinstance(first, Removed), second) == (True, None)
 
 
 def test_clean_removes_all_that_is_idle(shelf: Shelf) -> None:

@@ -124,6 +124,14 @@ class Entry:
         interpreter = str(self.identity.get("path", ""))
         return users(seen, self.folder, lease=self.lease if with_lease else None, interpreter=interpreter)
 
+    def again(self) -> Entry:
+        """Return what is known of it now."""
+        return Entry(cache=self.cache, key=self.key, uses=_uses_of(self.key, uses(self.cache)))
+
+
+def _uses_of(key: str, known: Iterable[Use]) -> tuple[Use, ...]:
+    return tuple(use for use in known if use.environment == key)
+
 
 def _texts(value: object) -> tuple[str, ...] | None:
     return tuple(map(str, value)) if isinstance(value, list) else None
@@ -132,10 +140,7 @@ def _texts(value: object) -> tuple[str, ...] | None:
 def entries(cache: Cache) -> tuple[Entry, ...]:
     """Return the environments of the cache, finished and unfinished, by their keys."""
     known = uses(cache)
-    return tuple(
-        Entry(cache=cache, key=key, uses=tuple(use for use in known if use.environment == key))
-        for key in sorted(_keys(cache))
-    )
+    return tuple(Entry(cache=cache, key=key, uses=_uses_of(key, known)) for key in sorted(_keys(cache)))
 
 
 def _keys(cache: Cache) -> Iterator[str]:

@@ -102,7 +102,7 @@ def _reason(entry: Entry, older_than: timedelta | None) -> str | None:
 
 def _is_still_unwanted(entry: Entry, older_than: timedelta | None) -> bool:
     # What is noted of it may have changed between our look at it and our hold on it.
-    return any(_reason(now, older_than) for now in entries(entry.cache) if now.key == entry.key)
+    return _reason(entry.again(), older_than) is not None
 
 
 def _shrink(sweep: Sweep, max_size: int) -> None:

@@ -19,7 +19,7 @@ class Removed:
     """Something that is no longer in the cache, or would not be."""
 
     kind: str
-    """environment, wheel, lock, warm start, downloads or leftover."""
+    """environment, wheel, lock, script, warm start, download, note or leftover."""
     name: str
     """The key of an environment; otherwise the name of a file or folder."""
     why: str
@@ -46,8 +46,10 @@ def remove(
     is_still_so: Callable[[], bool] = lambda: True,
     force: bool = False,
     dry_run: bool = False,
-) -> Removed | Kept:
+) -> Removed | Kept | None:
     """Take an environment away, at once and for everybody, then delete it; or keep it if it is in use.
+
+    Returns None if somebody else was faster.
 
     :param why: what is to be said of it.
     :param is_still_so: asked when nobody can begin to use it any more; False keeps it.
@@ -61,6 +63,8 @@ def remove(
         # Who only has the lease's file open is waiting, now that we hold it.
         seen = processes()
         pids = entry.users(seen, with_lease=not is_free)
+        if not entry.folder.is_dir():
+            return None
         if not force:
             if pids or not is_free:
                 return Kept(entry=entry, why="it is in use", users=pids)

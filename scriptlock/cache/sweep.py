@@ -59,12 +59,13 @@ class Sweep:
     def environment(
         self, entry: Entry, why: str, is_still_so: Callable[[], bool] = lambda: True, *, force: bool = False
     ) -> bool:
-        """Remove an environment, as :func:`scriptlock.cache.removal.remove` does; return whether it could."""
+        """Remove an environment as :func:`scriptlock.cache.removal.remove` does; return whether it is gone."""
         done = remove(entry, why, is_still_so=is_still_so, force=force, dry_run=self.dry_run)
         if isinstance(done, Kept):
             self.kept.append(done)
             return False
-        self.removed.append(done)
+        if done is not None:
+            self.removed.append(done)
         return True
 
     def warm_starts(self) -> None:
@@ -114,7 +115,7 @@ class Sweep:
             if not is_alone:
                 return 0
             return sum(
-                self._file("downloads", path, "it can be fetched again") for path in _files(self.cache.http)
+                self._file("download", path, "it can be fetched again") for path in _files(self.cache.http)
             )
 
     def memories(self) -> None:
@@ -130,7 +131,7 @@ class Sweep:
             ):
                 for path in _files(folder):
                     if folder != self.cache.locks or path.suffix != ".py":
-                        self._file("memory", path, "it can be found out again")
+                        self._file("note", path, "it can be found out again")
 
     def _left(self) -> tuple[Entry, ...]:
         gone = {one.name for one in self.removed if one.kind == "environment"}

@@ -19,7 +19,7 @@ from scriptlock.cache.layout import Cache
 from scriptlock.cache.prune import Pruned
 from scriptlock.cache.prune import clean as clean_cache
 from scriptlock.cache.prune import prune as prune_cache
-from scriptlock.cache.removal import Kept, remove
+from scriptlock.cache.removal import Kept, Removed, remove
 from scriptlock.cache.usage import processes
 from scriptlock.cli import listing, options
 from scriptlock.cli.outcome import TROUBLE
@@ -154,7 +154,7 @@ def remove_(names: Sequence[str], *, as_json: bool) -> None:
             raise CacheError(f"{entry.key} is protected", "run `scriptlock cache unprotect` first")
     done = [remove(entry, "it was asked for") for entry in chosen]
     kept = tuple(one for one in done if isinstance(one, Kept))
-    pruned = Pruned(removed=tuple(one for one in done if not isinstance(one, Kept)), kept=kept)
+    pruned = Pruned(removed=tuple(one for one in done if isinstance(one, Removed)), kept=kept)
     _show(pruned, as_json=as_json)
     sys.exit(TROUBLE if kept else 0)
 
