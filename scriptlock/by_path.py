@@ -121,7 +121,9 @@ def lock_files(
 ) -> Iterator[LockResult]:
     """Lock many scripts at once; yield a result for each, in the order of the paths.
 
-    What goes wrong with one is its result's ``error``, and does not stop the others.
+    What goes wrong with one is its result's ``error``, and does not stop the others. Whoever is
+    interrupted, or wants no more of them, waits for those that were begun, but without an executor of
+    their own nothing is written any more.
 
     :param executor: where the work is done: threads or processes, here or elsewhere; by default a few
         threads, in which scripts that ask for the same get the same lock, made once.
@@ -131,13 +133,15 @@ def lock_files(
     if executor is not None:
         yield from executor.map(partial(_try_lock_file, options=options), scripts)
         return
-    work = partial(_try_lock_file, options={"choose": SharedLocks().lock, **options})
+    shared = SharedLocks()
+    work = partial(_try_lock_file, options={"choose": shared.lock, **options})
     with ThreadPoolExecutor(max_workers=4) as threads:
         try:
             results = {number: threads.submit(work, scripts[number]) for number in distinct_first(scripts)}
             for number in range(len(scripts)):
                 yield results.pop(number).result()
         except BaseException:
+            shared.stop()
             threads.shutdown(wait=False, cancel_futures=True)
             raise
 
@@ -146,7 +150,10 @@ def _try_lock_file(path: Path, *, options: dict[str, Any]) -> LockResult:
     try:
         return lock_file(path, **options)
     except ScriptlockError as error:
-        return LockResult(path=path, error=error)
+        script = None
+        with suppress(ScriptlockError):
+            _, script = read(path)
+        return LockResult(path=path, script=script, error=error)
 
 
 def strip_file(path: AnyPath) -> bool:

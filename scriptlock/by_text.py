@@ -69,7 +69,7 @@ def prepare(
     :param written_at: when the script was written last (seconds since 1970), if that is known.
     :param write_back: is given the footer's lock and the one that takes its place, and returns whether it
         is in the script now; without it, it is only kept in the cache.
-    :param notify: is told of old locks, of moved pins, and of waiting.
+    :param notify: is told of what was perhaps meant as a header, of old locks, of moved pins, and of waiting.
     :raises ScriptlockError: as :func:`scriptlock.lock` and :func:`scriptlock.sync`.
     """
     if (frozen and (upgrade or extra)) or (locked and upgrade):
@@ -77,7 +77,7 @@ def prepare(
     from scriptlock.cache import ages
 
     cache.prepare()
-    script = declared(text)
+    script = declared(text, notify=notify)
     lock = usable_lock(script, locked=locked, frozen=frozen)
     found = find_interpreter(python, requires_python(script, lock), memory=cache.interpreters)
     choose = Chooser(
@@ -154,12 +154,15 @@ def kept_lock(script: Script, *, python: str | None = None, cache: Cache | None 
     raise NotCached
 
 
-def declared(text: bytes) -> Script:
+def declared(text: bytes, *, notify: Notify = nobody) -> Script:
     """Return what a script says; where it declares nothing at all, that it asks for nothing.
 
+    :param notify: is told what was perhaps meant as a header, where there is none.
     :raises InvalidScript: as :func:`scriptlock.parse`.
     """
     script = parse(text)
+    for notice in () if script.header else script.warnings:
+        notify(f"warning: line {notice.line}: {notice.message}")
     return parse(_NOTHING_DECLARED) if script.header is None and script.lock is None else script
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from threading import Lock as Mutex
 from typing import Any
@@ -28,9 +28,27 @@ class SharedLocks:
     def __init__(self) -> None:
         self._mutex = Mutex()
         self._made: dict[str, Future[_Made | None]] = {}
+        self._is_stopped = False
+
+    def stop(self) -> None:
+        """Hand out no lock any more, that of threads included which are about to make one."""
+        self._is_stopped = True
 
     def lock(self, script: Script, *, notify: Notify = api.nobody, **options: Any) -> Lock:
-        """Return what :func:`scriptlock.lock` does, and wait for it if somebody is at it already."""
+        """Return what :func:`scriptlock.lock` does, and wait for it if somebody is at it already.
+
+        :raises CancelledError: after :meth:`stop`.
+        """
+        self._refuse_if_stopped()
+        lock = self._lock(script, notify=notify, options=options)
+        self._refuse_if_stopped()
+        return lock
+
+    def _refuse_if_stopped(self) -> None:
+        if self._is_stopped:
+            raise CancelledError
+
+    def _lock(self, script: Script, *, notify: Notify, options: dict[str, Any]) -> Lock:
         key = what_is_asked(script)
         with self._mutex:
             known = self._made.get(key)

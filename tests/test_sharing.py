@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -109,3 +109,19 @@ def test_first_come_those_that_ask_for_something_new(tmp_path: Path) -> None:
     order = distinct_first([*paths, tmp_path / "missing.py", paths[0]])
 
     assert order == [0, 2, 4, 6, 7, 8, 10, 11, 1, 3, 5, 9, 12]
+
+
+def test_after_the_end_nobody_gets_a_lock_not_even_who_is_making_one() -> None:
+    shared = SharedLocks()
+
+    class Interrupted(FakeResolver):
+        def resolve(self, request: Request, /) -> tuple[Resolution, ...]:
+            shared.stop()
+            return super().resolve(request)
+
+    resolver = Interrupted(WHEELS)
+    for _ in range(2):
+        with pytest.raises(CancelledError):
+            shared.lock(parse(script("rich")), resolver=resolver)
+
+    assert len(resolver.requests) == 1
