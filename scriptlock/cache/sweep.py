@@ -59,7 +59,7 @@ class Sweep:
     def environment(
         self, entry: Entry, why: str, is_still_so: Callable[[], bool] = lambda: True, *, force: bool = False
     ) -> bool:
-        """Remove an environment as :func:`scriptlock.cache.removal.remove` does; return whether it is gone."""
+        """Remove an environment, or keep it if it is in use; return whether it is gone."""
         done = remove(entry, why, is_still_so=is_still_so, force=force, dry_run=self.dry_run)
         if isinstance(done, Kept):
             self.kept.append(done)

@@ -72,6 +72,32 @@ def test_of_many_cold_starters_one_builds_and_all_are_right(
     assert len([path for path in index.requests if path.endswith(".whl")]) == 1
 
 
+def test_whoever_waits_for_a_build_is_told_for_whom_and_waits_no_longer_than_wanted(
+    demo: Locked, tmp_path: Path, index: Index, cli: Cli
+) -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    def hold(path: str) -> None:
+        if path.endswith(".whl"):
+            asked.set()
+            answer.wait(SECONDS)
+
+    index.on_request = hold
+    patience = {"SCRIPTLOCK_CACHE_DIR": str(tmp_path / "cache"), "SCRIPTLOCK_LOCK_TIMEOUT": "1"}
+    with start(demo.path, tmp_path / "cache") as builder:
+        assert asked.wait(SECONDS)
+        ran = cli("run", demo.path, env=patience)
+        answer.set()
+        out, _ = builder.communicate(timeout=SECONDS)
+
+    begin = f"scriptlock: {demo.path}: "
+    assert (ran.code, ran.out, demo.is_right(out)) == (125, "", True)
+    assert ran.err.splitlines()[:2] == [
+        f"{begin}waiting for process {builder.pid} to finish building the environment",
+        f"{begin}waited 1 s for process {builder.pid} to finish building the environment",
+    ]
+
+
 @pytest.mark.parametrize(
     ("kill", "number"), [(os.killpg, signal.SIGINT), (os.killpg, signal.SIGTERM), (os.kill, signal.SIGTERM)]
 )
