@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scriptlock.cache.skeleton import Skeleton, make
+from scriptlock.cache.skeleton import SMALL, Skeleton, look, make
 from scriptlock.errors import ToolError
 from scriptlock.interpreters import find_interpreter
 
@@ -86,6 +86,18 @@ def test_without_a_place_for_notes_it_is_only_slower(tmp_path: Path, memory: Pat
     make(tmp_path / "second", HOST, memory)
 
     assert contents(tmp_path / "second") == contents(tmp_path / "first")
+
+
+def test_a_copy_of_an_interpreter_is_not_noted(tmp_path: Path) -> None:
+    program, library = tmp_path / "program", tmp_path / "library"
+    for folder in (program, library):
+        folder.mkdir()
+    (program / "python").write_bytes(b"\x7fELF")
+    (program / "python").chmod(0o755)
+    (library / "libpython.so").write_bytes(bytes(SMALL + 1))
+
+    assert (look(program), look(library)) == (None, None)
+    assert look(tmp_path / "nothing") == {"folders": (), "links": {}, "files": {}}
 
 
 def test_an_interpreter_that_does_not_start_is_an_error(tmp_path: Path, memory: Path) -> None:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from scriptlock.errors import ToolError
 from scriptlock.interpreters import Interpreter
@@ -22,6 +23,8 @@ HERE = "\0"
 """Stands for the environment's own path, in which there can be no such character."""
 SMALL = 1 << 16
 """Bytes; a larger file is a copy of something, and better copied again."""
+EXECUTABLE = 0o111
+"""Bits of the mode of a program, which is a copy of something, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +34,7 @@ class Skeleton:
     python: str
     schemes: Mapping[str, str]
     """Where the parts of a wheel go (PEP 427)."""
-    folders: tuple[str, ...] = ()
+    folders: tuple[str, ...]
     """Parents first."""
     links: Mapping[str, str]
     """What each symbolic link holds."""
@@ -80,7 +83,7 @@ def _draw(skeleton: Skeleton, folder: Path) -> None:
 
 
 def _by_virtualenv(folder: Path, interpreter: Interpreter, memory: Path) -> tuple[Skeleton, bool]:
-    """Return what virtualenv made, and whether that is all of it."""
+    """Return what virtualenv made, and whether notes can tell all of it."""
     from virtualenv import session_via_cli
 
     # Without a handler, its warnings would end up on stderr.
@@ -114,22 +117,26 @@ def _by_virtualenv(folder: Path, interpreter: Interpreter, memory: Path) -> tupl
         "purelib": Path(creator.purelib),
         "scripts": Path(creator.script_dir),
     }
-    folders, links, files, is_complete = [], {}, {}, os.name == "posix"
+    seen = look(folder)
+    skeleton = Skeleton(
+        python=Path(creator.exe).relative_to(folder).as_posix(),
+        schemes={name: path.relative_to(folder).as_posix() for name, path in schemes.items()},
+        **(seen or {"folders": (), "links": {}, "files": {}}),
+    )
+    return skeleton, seen is not None
+
+
+def look(folder: Path) -> dict[str, Any] | None:
+    """Return the folders, links and files of a skeleton, or None if notes cannot tell all of it."""
+    folders, links, files = [], {}, {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_symlink():
             links[name] = str(path.readlink())
         elif path.is_dir():
             folders.append(name)
-        elif path.stat().st_size > SMALL or path.stat().st_mode & 0o111:
-            is_complete = False
+        elif path.stat().st_size > SMALL or path.stat().st_mode & EXECUTABLE:
+            return None
         else:
             files[name] = path.read_text("utf-8").replace(str(folder), HERE)
-    skeleton = Skeleton(
-        python=Path(creator.exe).relative_to(folder).as_posix(),
-        schemes={name: path.relative_to(folder).as_posix() for name, path in schemes.items()},
-        folders=tuple(folders),
-        links=links,
-        files=files,
-    )
-    return skeleton, is_complete
+    return {"folders": tuple(folders), "links": links, "files": files}
