@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from scriptlock.cache.layout import Cache
-from scriptlock.cache.leases import Lease, patience
+from scriptlock.cache.leases import patience
 from scriptlock.cache.records import write_durably
-from scriptlock.errors import CacheError, InvalidScript
+from scriptlock.errors import CacheError, EnvironmentBusy, InvalidScript
 from scriptlock.model import Lock
 from scriptlock.script import embed, parse
 from scriptlock.targets import Target
@@ -44,13 +47,38 @@ def cached_lock(cache: Cache, key: str, make: Callable[[], Lock], *, anew: bool 
     """
     if not anew and (found := kept_lock(cache, key)):
         return found
-    with Lease(cache.leases / f"lock-{key}", patience=patience()) as lease:
-        lease.acquire(exclusive=True)
+    with _alone(cache, key):
         if not anew and (found := kept_lock(cache, key)):
             return found
         made = make()
         _store(lock_path(cache, key), made)
         return made
+
+
+@contextmanager
+def _alone(cache: Cache, key: str) -> Iterator[None]:
+    """Keep everybody else from making the same lock; no lease, since nobody shares or inherits it."""
+    seconds = patience()
+    mutex = FileLock(cache.leases / f"lock-{key}", timeout=seconds, fallback_to_soft=False)
+    try:
+        mutex.acquire()
+    except Timeout:
+        raise EnvironmentBusy(seconds, None) from None
+    except (NotImplementedError, OSError) as error:
+        why = "its file system cannot lock files"
+        if isinstance(error, OSError) and error.errno in {
+            errno.EROFS,
+            errno.EACCES,
+            errno.EPERM,
+            errno.ENOSPC,
+        }:
+            why = str(error.strerror)
+        hint = "set SCRIPTLOCK_CACHE_DIR to a folder on a local disk"
+        raise CacheError(f"no lock can be kept in {cache.leases}: {why}", hint) from error
+    try:
+        yield
+    finally:
+        mutex.release()
 
 
 def lock_path(cache: Cache, key: str) -> Path:
