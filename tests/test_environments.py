@@ -244,9 +244,13 @@ def leave(
         (leave(DEMO, wheel("demo", "1.1", files={})), "demo was installed twice"),
         (leave(DEMO, without=[f"{INFO}/RECORD"]), "demo 1.0 was installed without a RECORD or INSTALLER"),
         (leave(DEMO, without=[f"{INFO}/INSTALLER"]), "demo 1.0 was installed without a RECORD or INSTALLER"),
+        (
+            leave(DEMO, without=[f"{INFO}/METADATA"]),
+            "demo-1.0.dist-info was installed, which says neither name nor version",
+        ),
         (leave(DEMO, without=["demo/__init__.py"]), "demo 1.0 was installed without __init__.py"),
     ],
-    ids="nothing version nonsense stranger twice record installer file".split(),
+    ids="nothing version nonsense stranger twice record installer metadata file".split(),
 )
 def test_an_installer_is_not_believed(act: Callable[[Path, int], None], reason: str, cache: Cache) -> None:
     with pytest.raises(InstallError) as caught:

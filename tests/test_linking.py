@@ -23,7 +23,8 @@ from scriptlock.errors import CacheError, InstallError, Offline
 from scriptlock.install import bytecode
 from scriptlock.install.compile import compile_in_background, python_name
 from scriptlock.install.link import shebang
-from scriptlock.install.shelves import NEW
+from scriptlock.install.shelves import NEW, Shelves
+from scriptlock.install.shelving import shelve
 from scriptlock.install.store import StoreInstaller
 from scriptlock.interpreters import Interpreter, find_interpreter
 from support.index import Index
@@ -323,6 +324,28 @@ def test_a_store_that_is_always_spoiled_is_an_error(index: Index, cache: Cache) 
     installer = StoreInstaller(cache, link=link, compile_wheels=nobody_compiles)
     with pytest.raises(InstallError, match="the wheel store changes all the time"):
         open_environment(cache, HOST, [pin_of(DEMO), pin_of(OTHER)], installer)
+
+
+def test_a_wheel_that_is_there_already_stays(cache: Cache) -> None:
+    stock(cache, DEMO)
+    before = (cache.wheels / DEMO.sha256).stat().st_ino
+
+    stock(cache, DEMO)
+
+    assert (cache.wheels / DEMO.sha256).stat().st_ino == before
+    assert [path.name for path in cache.wheels.iterdir()] == [DEMO.sha256]
+
+
+def test_a_wheel_that_was_locked_under_another_name_is_refused(cache: Cache, tmp_path: Path) -> None:
+    cache.prepare()
+    archive = tmp_path / DEMO.filename
+    archive.write_bytes(DEMO.content)
+
+    with pytest.raises(InstallError) as caught:
+        shelve(Shelves(cache), archive, DEMO.filename, DEMO.sha256, pin_of(OTHER))
+
+    assert str(caught.value) == f"{DEMO.filename} was locked as other 2.0, and is demo 1.0"
+    assert [*cache.wheels.iterdir()] == []
 
 
 def test_what_was_left_by_those_who_were_killed_is_swept_away(cache: Cache) -> None:

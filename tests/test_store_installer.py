@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -305,6 +306,19 @@ def test_without_an_index_folders_serve(
         assert seen_inside(environment) == ["demo 1.0 True True"]
 
 
+def test_a_working_folder_that_was_deleted_does_no_harm(
+    index: Index, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.add(DEMO)
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    with opened(cache, pin_of(DEMO)) as environment:
+        assert environment.python.exists()
+
+
 def test_says_what_is_wrong_with_a_configuration(
     cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -389,7 +403,7 @@ def test_builds_nothing_from_source(index: Index, cache: Cache, tmp_path: Path) 
 
 def test_builds_from_source_what_the_header_allows(index: Index, cache: Cache) -> None:
     source = sdist("demo", "1.0")
-    index.add(source, sdist("demo", "0.9"), OTHER)
+    index.add(source, sdist("demo", "0.9"), replace(DEMO, filename="demo-one-py3-none-any.whl"), OTHER)
     installer = store(cache, allow_sdist={source.name})
 
     with opened(cache, pin_of(source), pin_of(OTHER), installer=installer) as environment:
