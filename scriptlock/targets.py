@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from types import MappingProxyType
 
 from packaging.markers import Marker
@@ -121,9 +121,6 @@ def make_target(platform: str, python: tuple[int, int], *, requires: SpecifierSe
     minor = f"{python[0]}.{python[1]}"
     patches = (f"{minor}.{patch}" for patch in range(100))
     full = next((p for p in patches if requires is None or requires.contains(p)), f"{minor}.0")
-    abi = f"cp{python[0]}{python[1]}"
-    platforms = list(facts.tags(facts.machine))
-    tags = [*cpython_tags(python, [abi], platforms), *compatible_tags(python, abi, platforms)]
     markers = {
         "implementation_name": "cpython",
         "implementation_version": full,
@@ -137,7 +134,16 @@ def make_target(platform: str, python: tuple[int, int], *, requires: SpecifierSe
         "python_version": minor,
         "sys_platform": facts.sys_platform,
     }
-    return Target(platform=platform, markers=markers, tags=tuple(str(tag) for tag in tags))
+    return Target(platform=platform, markers=markers, tags=_tags(platform, python))
+
+
+@cache  # milliseconds each, for many scripts again and again
+def _tags(platform: str, python: tuple[int, int]) -> tuple[str, ...]:
+    facts = PLATFORMS[platform]
+    abi = f"cp{python[0]}{python[1]}"
+    platforms = list(facts.tags(facts.machine))
+    tags = [*cpython_tags(python, [abi], platforms), *compatible_tags(python, abi, platforms)]
+    return tuple(str(tag) for tag in tags)
 
 
 def host_target(
