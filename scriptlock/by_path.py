@@ -52,6 +52,11 @@ class LockResult:
             return ()
         return changes_between(self.script.lock if self.script else None, self.lock)
 
+    @property
+    def is_new(self) -> bool:
+        """Whether the lock is another than the script had, be it only in what it covers or accepts."""
+        return self.lock is not None and (self.script is None or self.lock != self.script.lock)
+
 
 def read(path: AnyPath) -> tuple[ScriptFile, Script]:
     """Return a script's file and what it says.

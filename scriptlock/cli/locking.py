@@ -55,7 +55,8 @@ def lock(paths: Sequence[Path], *, check_only: bool, dry_run: bool, as_json: boo
       scriptlock lock --upgrade --dry-run report.py
     """
     options.refuse_contradictions(wishes)
-    if check_only and not (wishes["upgrade"] or wishes["upgrade_packages"] or wishes["from_cache"]):
+    may_be_fresh_and_change = "upgrade upgrade_packages from_cache environments".split()
+    if check_only and wishes["here"] is None and not any(wishes[name] for name in may_be_fresh_and_change):
         sys.exit(_check(paths, locked_only=wishes["locked_only"], as_json=as_json))
     # With any option, the answer may be another.
     is_plain = not (check_only or dry_run or any(wishes.values()) or wishes["here"] is False)
@@ -66,8 +67,9 @@ def lock(paths: Sequence[Path], *, check_only: bool, dry_run: bool, as_json: boo
         for result in by_path.lock_files(pending, write=not (check_only or dry_run), **wishes):
             with progress.pause():
                 _report_lock(result, named=len(paths) > 1, quietly=as_json)
-            answers.append(lock_json(result))
-            changed = bool(result.changes) or result.written
+            if as_json:
+                answers.append(lock_json(result))
+            changed = result.is_new or result.written
             codes.append(result.error.exit_code if result.error else int(check_only and changed))
             is_odd = bool(result.notes or (result.script and result.script.warnings))
             if is_plain and result.lock and not (changed or is_odd):
@@ -87,6 +89,9 @@ def _report_lock(result: by_path.LockResult, *, named: bool, quietly: bool) -> N
         complain(result.path, result.error)
     elif not quietly:
         show_changes(result, named=named)
+        if result.is_new and not result.changes and result.script and result.script.lock:
+            verb = "was" if result.written else "would be"
+            remark(result.path, f"its lock {verb} refreshed: no pin changed")
 
 
 @click.command()

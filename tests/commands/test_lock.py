@@ -132,6 +132,20 @@ def test_check_of_a_stale_lock_exits_1_says_why_and_writes_nothing(locked: Path,
     assert locked.read_bytes() == before
 
 
+def test_a_lock_that_only_covers_more_counts_as_a_change_and_is_said(report: Path, cli: Cli) -> None:
+    assert cli("lock", "--here", report).code == 0
+
+    checked = cli("lock", "--check", "--universal", report)
+    tried = cli("lock", "--dry-run", "--universal", report)
+    done = cli("lock", "--universal", report)
+    again = cli("lock", "--check", "--universal", report)
+
+    said = f"scriptlock: {report}: its lock would be refreshed: no pin changed\n"
+    assert (checked, tried) == (Done(code=1, out="", err=said), Done(code=0, out="", err=said))
+    assert done == Done(code=0, out="", err=said.replace("would be", "was"))
+    assert again == Done(code=0, out="", err="")
+
+
 def test_check_with_upgrade_says_whether_there_is_anything_newer(
     locked: Path, index: Index, cli: Cli
 ) -> None:
