@@ -84,36 +84,18 @@ def test_a_locked_script_is_formatted_already(locked: Path) -> None:
 def test_linters_have_nothing_to_say_about_the_footer(locked: Path) -> None:
     text = locked.read_text()
     first = text.count("\n", 0, text.index("# >>> scriptlock >>>")) + 1
-    command = [
-        tool("ruff"),
-        "check",
-        "--isolated",
-        "--preview",
-        "--select=ALL",
-        "--output-format=json",
-        locked,
-    ]
+    words = "check --isolated --preview --select=ALL --output-format=json"
 
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run([tool("ruff"), *words.split(), locked], capture_output=True, text=True, check=False)
 
     found = {problem["code"] for problem in json.loads(done.stdout) if problem["location"]["row"] >= first}
     assert found <= {LINE_TOO_LONG}
 
 
 def test_pip_installs_what_the_header_says(locked: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--dry-run",
-        "--quiet",
-        "--ignore-installed",
-        "--report",
-        "-",
-    ]
+    words = "install --dry-run --quiet --ignore-installed --report - --requirements-from-script"
 
-    report = json.loads(run(*command, "--requirements-from-script", locked))
+    report = json.loads(run(sys.executable, "-m", "pip", *words.split(), locked))
 
     chosen = {one["metadata"]["name"]: one["metadata"]["version"] for one in report["install"]}
     assert chosen == {"rich": "15.0.1", "idna": "3.19"}
@@ -127,9 +109,9 @@ def test_uv_runs_what_the_header_says(locked: Path, index: Index) -> None:
 
 @pytest.mark.network  # where it does not use uv, it makes an environment for its own pip
 def test_pipx_runs_what_the_header_says(locked: Path, index: Index) -> None:
-    command = [tool("pipx"), "run", "--quiet", "--python", sys.executable, locked]
+    variables = {"UV_DEFAULT_INDEX": index.url, "UV_NO_CONFIG": "1"}
 
-    shown = run(*command, UV_DEFAULT_INDEX=index.url, UV_NO_CONFIG="1")
+    shown = run(tool("pipx"), "run", "--quiet", "--python", sys.executable, locked, **variables)
 
     assert set(NEWER.splitlines()) <= set(shown.splitlines())
 
