@@ -130,26 +130,6 @@ def test_a_signal_during_a_build_ends_it_and_nothing_half_made_is_trusted(  # no
     assert (after.code, demo.is_right(after.out), demo.path.read_bytes()) == (0, True, demo.text)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_during_the_script_is_the_script_s(
-    number: signal.Signals, demo: Locked, cli: Cli, tmp_path: Path
-) -> None:
-    assert cli("sync", demo.path, env={"SCRIPTLOCK_CACHE_DIR": str(tmp_path / "cache")}).code == 0
-    waiting = demo.path.with_name("waiting.py")
-    waiting.write_text(demo.path.read_text().replace("import demo.late", "time.sleep(60)"))
-    waiting.write_text(waiting.read_text().replace("time.sleep(float", "print(flush=True); time.sleep(float"))
-
-    with subprocess.Popen(
-        command("run", waiting), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as running:
-        assert running.stdout is not None
-        running.stdout.readline()
-        running.send_signal(number)
-        code = running.wait(SECONDS)
-
-    assert code == -number
-
-
 def test_an_orphaned_installer_never_spoils_what_comes_after(
     index: Index, tmp_path: Path, cli: Cli, minutes: float
 ) -> None:
