@@ -127,9 +127,15 @@ def remove(*paths: Path) -> None:
     """Remove files and folders that may be there."""
     for path in paths:
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+            shutil.rmtree(path, onerror=_remove_read_only)
         else:
             path.unlink(missing_ok=True)
+
+
+def _remove_read_only(remove: Callable[..., object], path: str, _: object) -> None:
+    # A store keeps folders from being written to.
+    Path(path).parent.chmod(0o700)
+    remove(path)
 
 
 @contextmanager
