@@ -345,3 +345,16 @@ def test_a_folder_proves_nothing(cache: Cache) -> None:
     (cache.environments / key).mkdir(parents=True)
 
     assert not is_ready(cache.environments / key, key, HOST)
+
+
+def test_what_was_taken_away_while_it_was_built_is_not_taken_for_ready(cache: Cache) -> None:
+    def act(site: Path, lease: int) -> None:
+        (environment,) = cache.environments.glob("*/*")
+        environment.rename(cache.root / "elsewhere")
+        unpack(DEMO, site)
+
+    with pytest.raises(InstallError) as caught:
+        opened(cache, Doing(act), pin_of(DEMO))
+
+    assert str(caught.value) == "the environment was taken away while it was built"
+    assert list(cache.environments.glob("*/*")) == []

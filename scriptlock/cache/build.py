@@ -48,6 +48,8 @@ def build(
     )
     if pins:
         installer.install(pins, empty, offline=offline)
+    if not empty.python.exists():
+        raise InstallError("the environment was taken away while it was built", "run the command again")
     verify({empty.schemes["purelib"], empty.schemes["platlib"]}, pins)
 
 

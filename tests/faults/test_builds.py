@@ -130,6 +130,30 @@ def test_a_signal_during_a_build_ends_it_and_nothing_half_made_is_trusted(  # no
     assert (after.code, demo.is_right(after.out), demo.path.read_bytes()) == (0, True, demo.text)
 
 
+def test_what_is_taken_away_from_its_builder_by_force_is_not_trusted(
+    demo: Locked, tmp_path: Path, index: Index, cli: Cli
+) -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    def hold(path: str) -> None:
+        if path.endswith(".whl"):
+            asked.set()
+            answer.wait(SECONDS)
+
+    index.on_request = hold
+    cache = {"SCRIPTLOCK_CACHE_DIR": str(tmp_path / "cache")}
+    with start(demo.path, tmp_path / "cache") as builder:
+        assert asked.wait(SECONDS)
+        forced = cli("cache", "clean", "--force", env=cache)
+        answer.set()
+        _, err = builder.communicate(timeout=SECONDS)
+    after = cli("run", demo.path, env=cache)
+
+    assert f"in use by process {builder.pid}" in forced.out
+    assert (builder.returncode, "Traceback" in err) == (125, False)
+    assert (after.code, demo.is_right(after.out)) == (0, True)
+
+
 def test_an_orphaned_installer_never_spoils_what_comes_after(
     index: Index, tmp_path: Path, cli: Cli, minutes: float
 ) -> None:
