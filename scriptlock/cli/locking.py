@@ -18,6 +18,7 @@ from scriptlock.cli.outcome import worst
 from scriptlock.cli.progress import Progress
 from scriptlock.cli.report import check_json, complain, count, lock_json, out, remark, show_changes, warn
 from scriptlock.errors import NotLocked, ScriptlockError, StaleLock
+from scriptlock.model import Notice
 
 
 @click.command()
@@ -82,7 +83,7 @@ def lock(paths: Sequence[Path], *, check_only: bool, dry_run: bool, as_json: boo
 
 def _report_lock(result: by_path.LockResult, *, named: bool, quietly: bool) -> None:
     if result.script:
-        warn(result.path, result.script.warnings)
+        warn(result.path, result.script.warnings, but=result.error)
     for note in result.notes:
         remark(result.path, note)
     if result.error:
@@ -115,15 +116,18 @@ def _check(paths: Iterable[Path], *, locked_only: bool, as_json: bool) -> int:
     for path in paths:
         error = None
         if (name := os.fspath(path)) not in fresh:
+            notices: tuple[Notice, ...] = ()
             try:
                 _, script = by_path.read(path)
-                warn(path, script.warnings)
+                notices = script.warnings
                 if not locked_only or must_be_locked(script):
                     api.check(script)
-                    if not script.warnings:
+                    if not notices:
                         fresh.add(name)
             except ScriptlockError as problem:
                 error = problem
+            warn(path, notices, but=error)
+            if error:
                 is_answer = isinstance(error, NotLocked | StaleLock)
                 complain(path, error, with_hint=not is_answer)
                 codes.append(1 if is_answer else error.exit_code)

@@ -10,6 +10,7 @@ import click
 from packaging.requirements import Requirement
 
 from scriptlock.cli.quantities import read_age
+from scriptlock.download import is_url
 from scriptlock.errors import InvalidScript
 from scriptlock.requirements import read_requirement
 
@@ -39,13 +40,26 @@ def _read_requirement(text: str) -> Requirement:
         raise ValueError(error.reason) from error
 
 
+def _read_path(text: str) -> Path:
+    if is_url(text):
+        raise ValueError("a URL is nothing but for `run` and `sync`")
+    return Path(_read_word(text))
+
+
+def _read_word(text: str) -> str:
+    if not text:
+        raise ValueError("an empty text names no script")
+    return text
+
+
 # Not readable: what is wrong with a file is said by whoever reads it.
-_PATH = click.Path(readable=False, path_type=Path)
 _WORD = click.Path(readable=False)
-paths = click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=_PATH)
-path = click.argument("path", metavar="PATH", type=_PATH)
-source = click.argument("word", metavar="PATH", type=_WORD)
-sources = click.argument("words", nargs=-1, required=True, metavar="PATH...", type=_WORD)
+_MANY: dict[str, Any] = {"nargs": -1, "required": True, "metavar": "PATH...", "type": _WORD}
+_ONE: dict[str, Any] = {"metavar": "PATH", "type": _WORD}
+paths = click.argument("paths", callback=read_by(_read_path), **_MANY)
+path = click.argument("path", callback=read_by(_read_path), **_ONE)
+source = click.argument("word", callback=read_by(_read_word), **_ONE)
+sources = click.argument("words", callback=read_by(_read_word), **_MANY)
 python = click.option("--python", metavar="PYTHON", help="A path or a version, such as 3.12 or pypy3.11.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 offline = click.option(

@@ -56,10 +56,11 @@ def remark(path: Path | str, message: str) -> None:
     _say(path, None, message)
 
 
-def warn(path: Path, notices: Iterable[Notice]) -> None:
-    """Say on stderr what is odd about a script."""
+def warn(path: Path, notices: Iterable[Notice], *, but: ScriptlockError | None = None) -> None:
+    """Say on stderr what is odd about a script, but for what will be said as an error."""
     for notice in notices:
-        _say(path, notice.line, f"warning: {notice.message}")
+        if but is None or (notice.line, notice.message) != (but.line, str(but)):
+            _say(path, notice.line, f"warning: {notice.message}")
 
 
 def _say(path: Path | str, line: int | None, message: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from support.cli import Cli
+from support.scripts import script
 
 UNCLOSED = '# /// script\n# dependencies = ["rich"]\nprint("ran")\n'
 WARNING = "this header is ignored: no `# ///` line closes it"
@@ -37,3 +38,32 @@ def test_run_says_why_it_installs_nothing(unclosed: Path, cli: Cli) -> None:
 
     assert (done.code, done.out) == (0, "ran\n")
     assert done.err == f"scriptlock: {unclosed}: warning: line 1: {WARNING}\n"
+
+
+@pytest.mark.parametrize("verb", ["lock", "check"])
+def test_a_wrong_setting_is_said_once(verb: str, tmp_path: Path, cli: Cli) -> None:
+    path = tmp_path / "report.py"
+    path.write_text(script("rich", settings=["requird = true"]))
+
+    done = cli(verb, path)
+
+    said = f"scriptlock: {path}:7: [tool.scriptlock] has no setting 'requird'"
+    assert (done.code, done.out, done.err.splitlines()[0]) == (2, "", said)
+
+
+@pytest.mark.parametrize("verb", ["lock", "check", "which", "install", "strip"])
+def test_what_is_for_files_takes_no_url_and_shows_no_password(verb: str, cli: Cli) -> None:
+    done = cli(verb, "https://bob:s3cret@index.example/report.py")
+
+    assert (done.code, done.out) == (2, "")
+    assert "Invalid value for 'PATH" in done.err
+    assert done.err.endswith(": a URL is nothing but for `run` and `sync`\n")
+    assert "s3cret" not in done.err
+
+
+@pytest.mark.parametrize(("verb", "code"), [("lock", 2), ("run", 125), ("sync", 2)])
+def test_an_empty_path_is_no_folder(verb: str, code: int, cli: Cli) -> None:
+    done = cli(verb, "")
+
+    assert (done.code, done.out) == (code, "")
+    assert done.err.endswith(": an empty text names no script\n")
