@@ -70,13 +70,13 @@ def test_refuses_the_url_of_a_source_distribution(cache: Cache) -> None:
     assert str(caught.value) == "demo is pinned to https://****@a.example/demo-1.0.tar.gz, which is no wheel"
 
 
-def test_refuses_a_git_commit(cache: Cache) -> None:
+def test_refuses_a_git_commit_that_is_not_allowed(cache: Cache) -> None:
     pin = Pin(name=DEMO.name, version=DEMO.version, git="https://example.org/demo", commit="0" * 40)
 
     with pytest.raises(InstallError) as caught:
         opened(cache, PipInstaller(), pin)
 
-    assert str(caught.value) == "demo is pinned to a git commit, which cannot be installed yet"
+    assert str(caught.value) == "demo comes as source, from a repository"
 
 
 def test_asks_the_index_that_the_header_names(

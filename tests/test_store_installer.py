@@ -367,12 +367,12 @@ def test_a_url_that_is_none_of_a_fitting_wheel_is_refused(path: str, reason: str
     assert str(error) == reason
 
 
-def test_a_git_commit_is_refused(cache: Cache) -> None:
+def test_a_git_commit_that_is_not_allowed_is_refused(cache: Cache) -> None:
     error = refused(
         cache, Pin(name=DEMO.name, version=DEMO.version, git="https://a.example/demo", commit="0" * 40)
     )
 
-    assert str(error) == "demo is pinned to a git commit, which cannot be installed yet"
+    assert str(error) == "demo comes as source, from a repository"
 
 
 def test_what_is_another_package_than_its_name_says_is_refused(

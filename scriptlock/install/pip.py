@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,9 +21,10 @@ from scriptlock.errors import InstallError, Offline, ToolError
 from scriptlock.install import EmptyEnvironment
 from scriptlock.model import Pin
 from scriptlock.pip_configuration import as_variables, redact
+from scriptlock.resolve.references import allowing
 
 OPTIONS = (
-    "--require-hashes --no-deps --no-input --disable-pip-version-check "
+    "--no-deps --no-input --disable-pip-version-check "
     "--no-warn-script-location --root-user-action ignore --progress-bar off --no-color "
     # Twice verbose is where it says which index did not answer.
     "-vv"
@@ -85,10 +86,25 @@ class PipInstaller:
         """Install exactly the pins, as :class:`scriptlock.install.Installer` has it."""
         if offline:
             raise Offline(f"pip would have to fetch {', '.join(pin.name for pin in pins)}")
-        lines = "".join(f"{self._requirement(pin)}\n" for pin in pins)
         options = _index_options()
         if self.index_url is not None:
             options["index-url"] = self.index_url
+        # A commit has no hash that pip would check; it is one.
+        for several, checks in (
+            ([pin for pin in pins if pin.git is None], ["--require-hashes"]),
+            ([pin for pin in pins if pin.git is not None], []),
+        ):
+            if several:
+                self._install(several, environment, options, checks)
+
+    def _install(
+        self,
+        pins: Sequence[Pin],
+        environment: EmptyEnvironment,
+        options: Mapping[str, str | list[str]],
+        checks: Sequence[str],
+    ) -> None:
+        lines = "".join(f"{self._requirement(pin)}\n" for pin in pins)
         with tempfile.TemporaryDirectory(prefix="scriptlock-") as folder:
             requirements = Path(folder, "requirements.txt")
             requirements.write_text(lines, "utf-8")
@@ -99,6 +115,7 @@ class PipInstaller:
                 "-I",
                 _runner(),
                 "install",
+                *checks,
                 *OPTIONS,
                 *cache,
                 "-r",
@@ -107,16 +124,17 @@ class PipInstaller:
             # Not :all:, which no later option could take back for one name alone.
             argv += [f"--only-binary={pin.name}" for pin in pins if pin.name not in self.allow_sdist]
             # Variables, not arguments: everybody can read those in the list of processes.
-            done = process.run(argv, environ=as_variables(options), inherit=[environment.lease])
+            variables = {**as_variables(options), "GIT_TERMINAL_PROMPT": "0"}
+            done = process.run(argv, environ=variables, inherit=[environment.lease])
         if done.returncode:
             raise _explain(done)
 
     def _requirement(self, pin: Pin) -> str:
         """Return the line of a requirements file that admits the files of the pin and no other."""
+        if pin.git is not None and pin.name not in self.allow_sdist:
+            raise InstallError(f"{pin.name} comes as source, from a repository", allowing(pin.name))
         if pin.git is not None:
-            raise InstallError(
-                f"{pin.name} is pinned to a git commit, which cannot be installed yet", NO_WHEEL
-            )
+            return f"{pin.name} @ git+{pin.git}@{pin.commit}"
         if pin.url is None:
             return " ".join([f"{pin.name}=={pin.version}", *(f"--hash={digest}" for digest in pin.hashes)])
         if pin.name not in self.allow_sdist and not urlsplit(pin.url).path.endswith(".whl"):

@@ -20,6 +20,7 @@ from scriptlock.install.tags import Preference
 from scriptlock.interpreters import Interpreter
 from scriptlock.model import Pin
 from scriptlock.pip_configuration import redact
+from scriptlock.resolve.references import allowing
 
 NO_WHEEL = "depend on a release, or on the URL of a wheel"
 TRIES = 3
@@ -72,10 +73,8 @@ class StoreInstaller:
             pip.install(source, environment, offline=offline)
 
     def _refuse_unfit(self, pin: Pin) -> None:
-        if pin.git is not None:
-            raise InstallError(
-                f"{pin.name} is pinned to a git commit, which cannot be installed yet", NO_WHEEL
-            )
+        if pin.git is not None and pin.name not in self.allow_sdist:
+            raise InstallError(f"{pin.name} comes as source, from a repository", allowing(pin.name))
         if pin.url is not None and pin.name not in self.allow_sdist and not _is_wheel(pin.url):
             raise InstallError(f"{pin.name} is pinned to {redact(pin.url)}, which is no wheel", NO_WHEEL)
 
@@ -84,7 +83,7 @@ class StoreInstaller:
     ) -> tuple[list[tuple[Pin, StoredWheel]], list[Pin]]:
         """Return the stored wheel of each pin, fetched if need be, and the pins that come as source."""
         found = self._find(pins, interpreter)
-        source = {pin.name for pin in pins if pin.url is not None and not _is_wheel(pin.url)}
+        source = {pin.name for pin in pins if pin.git or (pin.url is not None and not _is_wheel(pin.url))}
         missing = [pin for pin in pins if pin.name not in found and pin.name not in source]
         if offline and (missing or source):
             raise Offline(_missing(pin for pin in pins if pin.name not in found))
@@ -112,7 +111,7 @@ class StoreInstaller:
     def _find(self, pins: Sequence[Pin], interpreter: Interpreter) -> dict[NormalizedName, StoredWheel]:
         """Return the best wheel of each pin that the store has, where it has one."""
         preference = Preference(interpreter.tags)
-        best = {pin.name: self._shelves.best(pin, preference) for pin in pins}
+        best = {pin.name: self._shelves.best(pin, preference) for pin in pins if pin.git is None}
         return {name: wheel for name, wheel in best.items() if wheel is not None}
 
     def _fill(

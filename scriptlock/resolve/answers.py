@@ -6,11 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from packaging.requirements import Requirement
+
 from scriptlock.errors import IndexUnreachable, ResolutionError, UnknownPackage
 from scriptlock.resolve.access import Access
 from scriptlock.resolve.borrowed import Borrowed
 from scriptlock.resolve.choices import choices
 from scriptlock.resolve.protocol import Question, failure
+from scriptlock.resolve.references import refuse_unpinnable
 from scriptlock.resolve.solve import solve
 from scriptlock.resolve.walk import Walker
 
@@ -21,6 +24,9 @@ def answers(borrowed: Borrowed, access: Access, asked: Iterable[Question]) -> li
     :raises ResolutionError: if a target that is not optional has none, or an index does not answer.
     """
     several = list(asked)
+    for question in several:
+        for one in (*question.requirements, *question.constraints):
+            refuse_unpinnable(Requirement(one["text"]), one["header"], access.allow_sdist)
     walker = Walker(access.offers)
     found: dict[int, dict[str, Any]] = {}
     for number in _in_turn(several):

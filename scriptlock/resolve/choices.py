@@ -6,13 +6,15 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from scriptlock.errors import ResolutionError
 from scriptlock.pip_configuration import redact
+from scriptlock.resolve.origins import asked_by, header_of
+from scriptlock.resolve.references import ELSEWHERE, TRAVELS_NOT, address
 from scriptlock.resolve.solutions import Chosen, Solution
 from scriptlock.resolve.sources import SourcePolicy
 
@@ -21,22 +23,29 @@ CHECKED = frozenset({"md5", "sha1", "sha224", "sha384", "sha512"})
 """What an index may tell instead of sha256; too little for a pin, enough to notice a broken download."""
 
 
-def chosen(candidates: Mapping[str, Any]) -> dict[NormalizedName, Chosen]:
+def chosen(candidates: Mapping[str, Any], policy: SourcePolicy) -> dict[NormalizedName, Chosen]:
     """Return what another target needs to know of each candidate, to get the same.
 
     :param candidates: pip's, by normalised name, without those that only stand for extras.
     """
-    return {canonicalize_name(name): _chosen(candidate) for name, candidate in candidates.items()}
+    return {canonicalize_name(name): _chosen(candidate, policy) for name, candidate in candidates.items()}
 
 
-def _chosen(candidate: Any) -> Chosen:
+def _chosen(candidate: Any, policy: SourcePolicy) -> Chosen:
     asked = candidate.get_install_requirement()
+    link = candidate.source_link
+    if asked.is_direct and link.is_file:
+        raise ResolutionError(
+            f"{candidate.project_name} {TRAVELS_NOT}", header_of(asked_by(candidate)), ELSEWHERE
+        )
     requires_python = candidate.dist.metadata.get("Requires-Python")
     return Chosen(
         version=Version(str(candidate.version)),
         requires=requires(candidate),
         requires_python=None if requires_python is None else str(requires_python),
-        link=candidate.source_link,
+        link=link,
+        commit=_commit(asked) if link.is_vcs else None,
+        is_portable=not link.is_vcs or link.url in policy.portable,
         url=str(asked.req.url) if asked.is_direct else None,
         sha256=_downloaded(candidate),
     )
@@ -52,15 +61,20 @@ def choices(solution: Solution, sha256: Callable[[Any], str]) -> list[dict[str, 
 
     :param sha256: downloads the file of a link to say its sha256, where nobody else tells.
     """
-    return [
-        {
-            "name": name,
-            "version": str(found.version),
-            "hashes": [f"sha256:{_told(found.link) or found.sha256 or sha256(found.link)}"],
-            "url": _address(found.link) if found.url else None,
-        }
-        for name, found in sorted(solution.chosen.items())
-    ]
+    return [_choice(name, found, sha256) for name, found in sorted(solution.chosen.items())]
+
+
+def _choice(name: str, found: Chosen, sha256: Callable[[Any], str]) -> dict[str, Any]:
+    is_repository = found.commit is not None
+    told = None if is_repository else _told(found.link) or found.sha256 or sha256(found.link)
+    return {
+        "name": name,
+        "version": str(found.version),
+        "hashes": [f"sha256:{told}"] if told else [],
+        "url": address(found.link.url) if found.url and not is_repository else None,
+        "git": address(found.link.url) if is_repository else None,
+        "commit": found.commit,
+    }
 
 
 def notes(
@@ -90,19 +104,20 @@ def _notes(
         if not link.is_wheel:
             yield f"{known} comes as source: installing it will run its code"
         if urlsplit(link.url).query and candidate.get_install_requirement().is_direct:
-            yield f"the query of {_address(link)} is left out of the lock, since it may be secret"
-
-
-def _address(link: Any) -> str:
-    """Return the URL of a direct reference without user, password, query and fragment."""
-    parts = urlsplit(str(link.url))
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+            yield f"the query of {address(link.url)} is left out of the lock, since it may be secret"
 
 
 def _told(link: Any) -> str | None:
     """Return the sha256 that the index tells."""
     told = link._hashes.get("sha256")  # noqa: SLF001 - borrowed.py has looked whether it is there
     return str(told).lower() if told else None
+
+
+def _commit(asked: Any) -> str:
+    """Return the commit that pip checked out of a repository."""
+    found = asked.download_info
+    told: Any = getattr(found, "vcs_info", None) or getattr(found, "info", None)
+    return str(told.commit_id)
 
 
 def _downloaded(candidate: Any) -> str | None:

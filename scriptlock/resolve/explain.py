@@ -15,7 +15,7 @@ from scriptlock.errors import (
     ResolutionError,
     UnknownPackage,
 )
-from scriptlock.resolve.sources import allowing
+from scriptlock.resolve.references import allowing
 from scriptlock.resolve.wants import Bounds, File, PythonWant, Want, listed, versions
 from scriptlock.resolve.wheels import describe
 

@@ -169,6 +169,8 @@ def _choice(told: Mapping[str, Any]) -> Choice:
         version=Version(told["version"]),
         hashes=tuple(told["hashes"]),
         url=told["url"],
+        git=told["git"],
+        commit=told["commit"],
     )
 
 

@@ -33,6 +33,10 @@ class Chosen:
     """What its metadata says; not every index repeats it."""
     url: str | None = None
     """What was asked for, where that was a direct reference (PEP 508)."""
+    commit: str | None = None
+    """40 hex digits, of a repository."""
+    is_portable: bool = True
+    """Whether what a source says of itself holds on every target."""
     sha256: str | None = None
     """64 hex digits, where the file was downloaded before."""
 

@@ -16,7 +16,6 @@ from scriptlock.resolve.choices import chosen, notes, requires
 from scriptlock.resolve.diagnosis import Diagnosis, Ignored, causes
 from scriptlock.resolve.origins import asked_by, lineage
 from scriptlock.resolve.protocol import Question
-from scriptlock.resolve.references import refuse_unpinnable
 from scriptlock.resolve.solutions import Solution
 from scriptlock.resolve.soundness import circles_survived, refuse_unsound
 from scriptlock.resolve.sources import SourcePolicy
@@ -33,18 +32,21 @@ def solve(borrowed: Borrowed, access: Access, question: Question) -> tuple[Solut
 
     :raises ResolutionError: if there is none.
     """
-    for asked in (*question.requirements, *question.constraints):
-        refuse_unpinnable(Requirement(asked["text"]), asked["header"])
     here = borrowed.default_environment()
     policy = SourcePolicy(
         target=question.target,
         allowed=access.allow_sdist,
         can_build=all(here[name] == question.target.markers[name] for name in SAME_MACHINE),
+        repositories=frozenset(
+            borrowed.Link(url).url_without_fragment
+            for asked in question.requirements
+            if (url := Requirement(asked["text"]).url)
+        ),
     )
     with _seen_as(borrowed, question.target), policy.enforced(borrowed), circles_survived(borrowed):
         repository = access.repository(question.target)
         candidates, extras = _solve(borrowed, access, question, repository)
-        solution = Solution(target=question.target, chosen=chosen(candidates))
+        solution = Solution(target=question.target, chosen=chosen(candidates, policy))
         for candidate in _looked_at(repository):
             access.offers.learn(candidate.source_link, requires(candidate))
         return solution, notes(candidates, extras, policy)

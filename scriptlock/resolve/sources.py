@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.parser import BytesHeaderParser
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,13 @@ from scriptlock.errors import NoCompatibleWheel, ResolutionError
 from scriptlock.pip_configuration import redact
 from scriptlock.resolve.borrowed import Borrowed
 from scriptlock.resolve.origins import header_of
+from scriptlock.resolve.references import allowing
+from scriptlock.resolve.static import promised
 from scriptlock.targets import Target
 
 STATIC_SINCE = (2, 2)
 """The metadata version whose PKG-INFO is what a build would say, but for what it calls dynamic (PEP 643)."""
 NEEDED = frozenset({"provides-extra", "requires-dist", "requires-python"})
-
-
-def allowing(name: str) -> str:
-    """Return the hint that names the header line for a package that may come as source."""
-    return f'`allow-sdist = ["{name}"]` under [tool.scriptlock] has it built from source, which runs its code'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +33,10 @@ class SourcePolicy:
     allowed: frozenset[NormalizedName]
     can_build: bool
     """Whether the target is the machine and Python at hand, so that a build here tells what it gets."""
+    repositories: frozenset[str] = frozenset()
+    """The URLs, without fragment, of those that the header asks for by name and may be cloned."""
+    portable: set[str] = field(default_factory=set)
+    """URLs of repositories that promise the same metadata for every target."""
     built: list[str] = field(default_factory=list)
     """``name version`` of what had to be built to learn what it requires, chosen in the end or not."""
 
@@ -61,7 +63,7 @@ class SourcePolicy:
 
         borrowed.SourceDistribution.prepare_distribution_metadata = prepare_distribution_metadata
         borrowed.SourceDistribution.get_metadata_distribution = get_metadata_distribution
-        borrowed.preparing.unpack_vcs_link = _refuse_repository
+        borrowed.preparing.unpack_vcs_link = partial(self._unpack_repository, borrowed)
         try:
             yield
         finally:
@@ -77,25 +79,47 @@ class SourcePolicy:
             raise NoCompatibleWheel(reason, header_of(source), allowing(name))
         if source.link.is_existing_dir():
             raise ResolutionError(f"{name} comes from a folder, which a lock cannot pin", header_of(source))
+        if source.link.is_vcs:
+            return self._examine_repository(borrowed, source, name)
         path = Path(source.unpacked_source_directory, "PKG-INFO")
         content = path.read_bytes() if path.is_file() else b""
         told = BytesHeaderParser().parsebytes(content)
         dynamic = NEEDED & {text.strip().lower() for text in told.get_all("Dynamic", [])}
         if _version(str(told["Metadata-Version"])) >= STATIC_SINCE and not dynamic:
             return borrowed.get_metadata_distribution(content, source.link.filename, name)
+        self._build(f"{name} {told['Version'] or ''}".rstrip(), source)
+        return None
+
+    def _examine_repository(self, borrowed: Borrowed, source: Any, name: str) -> Any:
+        path = Path(source.unpacked_source_directory, "pyproject.toml")
+        content = promised(path.read_bytes()) if path.is_file() else None
+        if content is None:
+            self._build(name, source)
+            return None
+        self.portable.add(source.link.url)
+        return borrowed.get_metadata_distribution(content, source.link.filename, name)
+
+    def _build(self, known: str, source: Any) -> None:
+        """Note that a source is built to learn what it requires.
+
+        :raises NoCompatibleWheel: if the target is not the machine at hand.
+        """
         if not self.can_build:
+            name = canonicalize_name(source.name or source.link.filename)
             raise NoCompatibleWheel(
-                f"{name} {told['Version'] or ''}".rstrip()
-                + f" has no wheel for {self.target}, and only building it there tells what it requires",
+                f"{known} has no wheel for {self.target}, and only building it there tells what it requires",
                 header_of(source),
                 f"resolve for other environments only, or bound {name} to a version that has a wheel",
             )
-        self.built.append(f"{name} {told['Version'] or ''}".rstrip())
-        return None
+        self.built.append(known)
 
-
-def _refuse_repository(link: Any, *_: Any, **__: Any) -> None:
-    raise ResolutionError(f"{redact(link.url)} is a repository, which a lock cannot pin yet")
+    def _unpack_repository(self, borrowed: Borrowed, link: Any, *args: Any, **kwargs: Any) -> None:
+        if link.url_without_fragment not in self.repositories:
+            raise ResolutionError(
+                f"{redact(link.url)} is a repository that the header does not ask for",
+                hint=f"ask for it in the header, too, and allow it: {allowing('its name')}",
+            )
+        borrowed.unpack_vcs_link(link, *args, **kwargs)
 
 
 def _last_words(error: Exception) -> str:

@@ -86,7 +86,7 @@ class Walker:
                 return None
             link = self._link(name, found, question.target)
             # Only a resolver knows what a source requires, and who may have what was yanked.
-            if link is None or not link.is_wheel or (link.is_yanked and found.url is None):
+            if link is None or not (link.is_wheel or found.commit) or (link.is_yanked and found.url is None):
                 return None
             chosen[name] = found if link == found.link else replace(found, link=link, sha256=None)
         return Solution(target=question.target, chosen=chosen)
@@ -103,7 +103,8 @@ class Walker:
             return None
         if found.url is None:
             return self._offers.best(name, found.version, target)
-        return found.link if fits(found.link, target) else None
+        fitting = found.is_portable if found.commit else fits(found.link, target)
+        return found.link if fitting else None
 
     def _is_certain(
         self, name: NormalizedName, found: Chosen, bound: SpecifierSet, question: Question

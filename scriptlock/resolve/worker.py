@@ -57,4 +57,5 @@ def _take_configuration(folder: str) -> dict[str, str | list[str]]:
     for name in [name for name in os.environ if name.upper().startswith("PIP_")]:
         del os.environ[name]
     os.environ["PIP_CONFIG_FILE"] = os.devnull
+    os.environ["GIT_TERMINAL_PROMPT"] = "0"  # nobody is there to type a password
     return configured

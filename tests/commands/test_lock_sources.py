@@ -1,0 +1,124 @@
+"""From the header's ``allow-sdist`` to a running script: sources of an index and of a repository."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scriptlock import parse
+from support.cli import NOT_STARTED, Cli
+from support.index import Index
+from support.repositories import Repository, repository
+from support.scripts import edit, script
+from support.wheels import Sdist, sdist, wheel
+
+SHOWN = "part 3\ntool 1.0\n"
+ALLOW = 'allow-sdist = ["tool"]'
+
+
+@pytest.fixture
+def tool(index: Index, tmp_path: Path) -> Iterator[Repository]:
+    """A repository of tool, which needs part, and an index with that."""
+    index.add(wheel("part", "3"))
+    with repository(tmp_path / "tool") as made:
+        yield made
+
+
+def unpacked(file: Sdist) -> dict[str, bytes]:
+    """Return what a source distribution holds, by path, but for its metadata."""
+    found = {}
+    with tarfile.open(fileobj=io.BytesIO(file.content)) as archive:
+        for member in archive:
+            path = member.name.partition("/")[2]
+            content = archive.extractfile(member)
+            if content and path != "PKG-INFO":
+                found[path] = content.read()
+    return found
+
+
+def test_a_source_is_locked_with_its_hash_and_built_and_run(index: Index, tmp_path: Path, cli: Cli) -> None:
+    source = sdist("tool", "1.0", requires=["part"])
+    index.add(source, wheel("part", "3"))
+    path = tmp_path / "a.py"
+    path.write_text(script("tool", settings=[ALLOW]))
+
+    locked = cli("lock", path)
+    done = cli("run", path)
+    again = cli("run", "--offline", path)
+
+    assert (locked.code, locked.out) == (0, "+ part 3\n+ tool 1.0\n")
+    assert (done.code, done.out) == (0, SHOWN)
+    assert (again.code, again.out) == (0, SHOWN)
+    lock = parse(path.read_bytes()).lock
+    assert lock is not None
+    assert [pin.hashes for pin in lock.pins if pin.name == "tool"] == [(source.hash,)]
+
+
+def test_a_source_that_was_replaced_is_not_built(index: Index, tmp_path: Path, cli: Cli) -> None:
+    trap = tmp_path / "ran"
+    index.add(sdist("tool", "1.0"))
+    path = tmp_path / "a.py"
+    path.write_text(script("tool", settings=[ALLOW]))
+    assert cli("lock", "--here", path).code == 0
+    index.add(sdist("tool", "1.0", on_build=f"pathlib.Path({str(trap)!r}).touch()"))
+
+    done = cli("run", path)
+
+    assert (done.code, done.out, trap.exists()) == (NOT_STARTED, "", False)
+    assert "tool" in done.err
+
+
+def test_a_branch_is_locked_to_its_commit_and_that_is_built_and_run(
+    tool: Repository, tmp_path: Path, cli: Cli
+) -> None:
+    commit = tool.commit(unpacked(sdist("tool", "1.0", requires=["part"])))
+    path = tmp_path / "a.py"
+    path.write_text(script(f"tool @ git+{tool.url}@main", settings=[ALLOW]))
+
+    locked = cli("lock", "--here", path)
+    tool.commit(unpacked(sdist("tool", "2.0", requires=["part"])))
+    done = cli("run", path)
+
+    assert (locked.code, locked.out) == (0, "+ part 3\n+ tool 1.0\n")
+    assert f'# | tool = {{ version = "1.0", git = "{tool.url}", commit = "{commit}" }}\n' in path.read_text()
+    assert (done.code, done.out) == (0, SHOWN)
+    assert cli("check", path).code == 0
+
+
+def test_a_repository_needs_the_header_s_permission_to_be_locked_and_to_be_installed(
+    tool: Repository, tmp_path: Path, cli: Cli
+) -> None:
+    tool.commit(unpacked(sdist("tool", "1.0", requires=["part"])))
+    path = tmp_path / "a.py"
+    path.write_text(script(f"tool @ git+{tool.url}"))
+
+    refused = cli("lock", "--here", path)
+    edit(path, "# ]\n", f"# ]\n#\n# [tool.scriptlock]\n# {ALLOW}\n")
+    assert cli("lock", "--here", path).code == 0
+    edit(path, f"#\n# [tool.scriptlock]\n# {ALLOW}\n", "")
+    frozen = cli("run", "--frozen", path)
+
+    hint = f"hint: `{ALLOW}` under [tool.scriptlock] has it built from source, which runs its code\n"
+    assert refused.code == 2
+    assert refused.err.endswith(f":3: tool comes as source, from a repository\n{hint}")
+    assert (frozen.code, frozen.out) == (NOT_STARTED, "")
+    assert frozen.err.endswith(f"tool comes as source, from a repository\n{hint}")
+
+
+@pytest.mark.parametrize(
+    "reference", ["file:///srv/tool-1.0-py3-none-any.whl", "./tool-1.0-py3-none-any.whl"]
+)
+def test_a_path_is_refused_at_its_line(index: Index, tmp_path: Path, cli: Cli, reference: str) -> None:
+    path = tmp_path / "a.py"
+    path.write_text(script(f"tool @ {reference}"))
+
+    done = cli("lock", path)
+
+    assert (done.code, done.out, index.requests) == (2, "", [])
+    assert done.err.startswith(
+        f"scriptlock: {path}:3: tool is asked for from a path of this machine, which nobody else has\nhint: "
+    )

@@ -1,0 +1,142 @@
+"""References to git repositories: pinned to a commit, cloned only where the header allows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from scriptlock.errors import NoCompatibleWheel, ResolutionError
+from scriptlock.resolve import Choice
+from scriptlock.resolve.pip_tools import PipTools
+from scriptlock.resolve.static import promised
+from support.index import Index
+from support.repositories import Repository, repository
+from support.resolvers import LINUX, WINDOWS, answer_here, request_for, versions
+from support.wheels import wheel
+
+RESOLVER = PipTools(start=answer_here)
+PROJECT = """\
+[project]
+name = "Tool"
+version = "1.0"
+requires-python = ">=3.9"
+dependencies = ["part; sys_platform == 'win32'"]
+
+[project.optional-dependencies]
+more = ["bit>=1", "part<9; os_name == 'nt'"]
+"""
+
+
+@pytest.fixture
+def tool(index: Index, tmp_path: Path) -> Iterator[Repository]:
+    """A repository of tool, which needs part on Windows, and an index with that."""
+    index.add(wheel("part", "3"), wheel("bit", "4"))
+    with repository(tmp_path / "tool") as made:
+        yield made
+
+
+def test_a_branch_is_pinned_to_its_commit_for_every_target_and_cloned_once(tool: Repository) -> None:
+    commit = tool.commit({"pyproject.toml": PROJECT})
+    request = request_for(f"tool[more] @ git+{tool.url}@main", targets=(LINUX, WINDOWS), allow_sdist=["tool"])
+
+    linux, windows = RESOLVER.resolve(request)
+
+    name = canonicalize_name("tool")
+    pinned = Choice(name=name, version=Version("1.0"), hashes=(), git=tool.url, commit=commit)
+    assert [choice for choice in linux.choices if choice.name == "tool"] == [pinned]
+    assert [choice for choice in windows.choices if choice.name == "tool"] == [pinned]
+    assert [versions(linux), versions(windows)] == [
+        {"bit": "4", "tool": "1.0"},
+        {"bit": "4", "part": "3", "tool": "1.0"},
+    ]
+    assert linux.notes == ("tool 1.0 comes as source: installing it will run its code",)
+
+
+def test_a_tag_is_pinned_to_the_commit_it_names(tool: Repository) -> None:
+    commit = tool.commit({"pyproject.toml": PROJECT})
+    tool.tag("v1")
+    tool.commit({"more.txt": "later"})
+
+    (found,) = RESOLVER.resolve(request_for(f"tool @ git+{tool.url}@v1", allow_sdist=["tool"]))
+
+    assert [choice.commit for choice in found.choices] == [commit]
+
+
+def test_what_only_a_build_can_tell_is_not_guessed_for_other_platforms(tool: Repository) -> None:
+    tool.commit({"pyproject.toml": PROJECT.replace('version = "1.0"', 'dynamic = ["version"]')})
+    request = request_for(f"tool @ git+{tool.url}", targets=(WINDOWS,), allow_sdist=["tool"])
+
+    with pytest.raises(NoCompatibleWheel, match="only building it there tells what it requires"):
+        RESOLVER.resolve(request)
+
+
+REFUSED = {
+    "tool @ git+https://me:s3cr3t@host.invalid/tool.git@v1": "tool comes as source, from a repository",
+    "part @ hg+https://host.invalid/tool": "part is asked for by hg+https, which a lock cannot pin",
+    "part @ git+https://host.invalid/x.git#subdirectory=a": (
+        "part is asked for from a part of a repository, which a lock cannot pin"
+    ),
+    "part @ git+file:///srv/x": "part is asked for from a path of this machine, which nobody else has",
+    "part @ file:///srv/part-1-py3-none-any.whl": (
+        "part is asked for from a path of this machine, which nobody else has"
+    ),
+}
+
+
+@pytest.mark.parametrize(("requirement", "reason"), REFUSED.items())
+def test_what_a_lock_cannot_pin_is_refused_before_anybody_is_asked(
+    index: Index, requirement: str, reason: str
+) -> None:
+    with pytest.raises(ResolutionError) as caught:
+        RESOLVER.resolve(request_for(requirement, allow_sdist=["part"]))
+
+    assert (str(caught.value), caught.value.requirements, index.requests) == (reason, (requirement,), [])
+    assert "s3cr3t" not in f"{caught.value} {caught.value.hint}"
+
+
+def test_a_repository_that_only_a_dependency_asks_for_is_not_cloned(tool: Repository, index: Index) -> None:
+    tool.commit({"pyproject.toml": PROJECT})
+    index.add(wheel("top", "1", requires=[f"tool @ git+{tool.url}"]))
+
+    with pytest.raises(ResolutionError, match="is a repository that the header does not ask for"):
+        RESOLVER.resolve(request_for("top", allow_sdist=["tool"]))
+    (found,) = RESOLVER.resolve(request_for("top", f"tool @ git+{tool.url}", allow_sdist=["tool"]))
+
+    assert versions(found) == {"tool": "1.0", "top": "1"}
+
+
+def test_a_revision_that_is_not_there_is_told(tool: Repository) -> None:
+    tool.commit({"pyproject.toml": PROJECT})
+
+    with pytest.raises(ResolutionError, match="nothing-of-this-name"):
+        RESOLVER.resolve(request_for(f"tool @ git+{tool.url}@nothing-of-this-name", allow_sdist=["tool"]))
+
+
+def test_a_project_promises_what_its_table_says() -> None:
+    assert promised(PROJECT.encode()) == (
+        b"Metadata-Version: 2.2\nName: Tool\nVersion: 1.0\nRequires-Python: >=3.9\n"
+        b'Requires-Dist: part; sys_platform == "win32"\nProvides-Extra: more\n'
+        b'Requires-Dist: bit>=1 ; extra == "more"\n'
+        b'Requires-Dist: part<9 ; (os_name == "nt") and extra == "more"\n'
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[project]\nname = 'x'\n",
+        "[project]\nname = 'x'\nversion = '1'\ndynamic = ['dependencies']\n",
+        "[project]\nname = 'x'\nversion = '1'\ndependencies = ['b!!!d']\n",
+        "[project]\nname = 'x'\nversion = '1'\ndependencies = 3\n",
+        "project = 1\n",
+        "not toml",
+        "\udc80",
+    ],
+)
+def test_a_project_that_leaves_something_open_promises_nothing(text: str) -> None:
+    assert promised(text.encode("utf-8", "surrogateescape")) is None
