@@ -98,11 +98,12 @@ def _identity(folder: Path) -> tuple[NormalizedName, str]:
     """Return name and version as the metadata has them; importlib.metadata takes 20 ms to be imported."""
     told: dict[str, str] = {}
     try:
-        for line in (folder / "METADATA").read_text("utf-8", "replace").splitlines():
-            if not line:
-                break
-            field, _, value = line.partition(":")
-            told.setdefault(field.lower(), value.strip())
+        with (folder / "METADATA").open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if line == "\n":  # a description follows, which is often long
+                    break
+                field, _, value = line.partition(":")
+                told.setdefault(field.lower(), value.strip())
         return canonicalize_name(told["name"]), told["version"]
     except (OSError, KeyError) as error:
         raise InstallError(f"{folder.name} was installed, which says neither name nor version") from error

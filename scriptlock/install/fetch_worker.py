@@ -58,7 +58,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
     }
 )
 """What is borrowed of pip, as :mod:`scriptlock.resolve.borrowed` writes it."""
-THREADS = 8
+THREADS = 16
 RETRIES = "2"
 ATTEMPTS = 3
 """How often to begin a file whose connection breaks off."""
