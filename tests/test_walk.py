@@ -300,14 +300,16 @@ def test_an_optional_python_that_cannot_have_something_is_given_up_where_others_
 
 
 def test_only_what_a_target_can_have_and_nothing_it_could_do_better_without_is_to_be_kept() -> None:
-    names = ("good", "gains", "misfit")
+    names = ("good", "gains", "misfit", "yanked")
     files = [
         wheel("good", "1"),
         wheel("gains", "1"),
         wheel("gains", "2", tag=FOR_WINDOWS),
         wheel("misfit", "1", tag=FOR_LINUX),
+        wheel("yanked", "1", tag=FOR_LINUX),
+        wheel("yanked", "1", tag=FOR_WINDOWS),
     ]
-    universe = Universe(wheels=tuple(files))
+    universe = Universe(wheels=tuple(files), yanked=frozenset({files[-1].filename}))
     walker = Walker(offers_of(universe))
     walker.learn(solution(universe, LINUX, dict.fromkeys(names, "1")))
 

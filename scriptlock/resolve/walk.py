@@ -66,7 +66,9 @@ class Walker:
             for known in self._solved[-1:]
             for name, found in known.chosen.items()
             if found.url is None
-            and self._offers.best(name, found.version, question.target) is not None
+            and (here := self._offers.best(name, found.version, question.target)) is not None
+            # To prefer it would be to pin it, and what is pinned may be yanked.
+            and not here.is_yanked
             and not self._gains(name, found.version, SpecifierSet(), question)
         }
 
