@@ -225,7 +225,7 @@ class Fetcher:
         """Yield what the indexes and find-links have for a package, fitting or not."""
 
         def read(page: Any) -> list[Any]:
-            content = self._collector.fetch_response(page, package_name=name)
+            content = self._collector.fetch_response(page)
             return list(on_page(content, self._borrowed.parse_links)) if content else []
 
         found = self._collector.collect_sources(project_name=name, candidates_from_page=read)
