@@ -42,9 +42,11 @@ def test_versions_come_newest_first_and_only_of_files_that_count() -> None:
         "other-6-py3-none-any.whl",
         "tool-not_a_version-py3-none-any.whl",
         "tool.whl",
+        "tool-7-py36+-none-any.whl",
     )
 
-    assert offered.versions("tool") == [Version("10"), Version("2.0rc1"), Version("1")]
+    assert offered.versions("tool") == [Version(v) for v in ("10", "7", "2.0rc1", "1")]
+    assert offered.best("tool", Version("7"), LINUX) is None
 
 
 def test_sources_count_where_they_are_allowed_and_a_wheel_goes_before() -> None:

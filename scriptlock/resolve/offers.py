@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from email.parser import BytesHeaderParser
 from functools import lru_cache
+from itertools import product
 from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -46,11 +49,11 @@ class Offers:
         self._metadata = metadata
         self._allow_sdist = allow_sdist
         self._exclude_newer = exclude_newer
-        self._by_version: dict[str, Mapping[Version, Sequence[Any]]] = {}
+        self._by_version: dict[str, Mapping[Version, Sequence[_File]]] = {}
         self._versions: dict[str, Sequence[Version]] = {}
         self._best: dict[tuple[str, Version, str], Any] = {}
         self._requires: dict[Any, tuple[str, ...] | None] = {}
-        self._orders: dict[str, Mapping[str, int]] = {}
+        self._orders: dict[str, _Places] = {}
 
     def versions(self, name: str) -> Sequence[Version]:
         """Return the versions that there are files of, the newest first."""
@@ -67,9 +70,11 @@ class Offers:
         if key not in self._best:
             # Of equals the last, as pip's resolver has it: of several indexes, the one that was named last.
             files = reversed(self._files(name).get(version, ()))
-            ranked = ((self._rank(link, target), link) for link in files)
-            fitting = [(rank, link) for rank, link in ranked if rank is not None]
-            self._best[key] = max(fitting, key=lambda pair: pair[0], default=(None, None))[1]
+            ranked = ((self._rank(file, target), file) for file in files)
+            fitting = [(rank, file) for rank, file in ranked if rank is not None]
+            fitting.sort(key=lambda pair: pair[0], reverse=True)
+            readable = (file.link for _, file in fitting if file.tags is None or _wheel(file.link.filename))
+            self._best[key] = next(readable, None)
         return self._best[key]
 
     def learn(self, link: Any, requires: Iterable[str]) -> None:
@@ -84,37 +89,64 @@ class Offers:
             self._requires[link] = None if found is None else tuple(map(str, found))
         return self._requires[link]
 
-    def _files(self, name: str) -> Mapping[Version, Sequence[Any]]:
+    def _files(self, name: str) -> Mapping[Version, Sequence[_File]]:
         if name not in self._by_version:
-            found: defaultdict[Version, list[Any]] = defaultdict(list)
+            found: defaultdict[Version, list[_File]] = defaultdict(list)
             for link in self._links(name):
-                version = _version(link.filename, name) if self._counts(link, name) else None
-                if version is not None:
-                    found[version].append(link)
+                file = _read(link, name)
+                if file is not None and self._counts(file, name):
+                    found[file.version].append(file)
             self._by_version[name] = found
         return self._by_version[name]
 
-    def _counts(self, link: Any, name: str) -> bool:
-        if not link.is_wheel and name not in self._allow_sdist:
+    def _counts(self, file: _File, name: str) -> bool:
+        if file.tags is None and name not in self._allow_sdist:
             return False
-        moment = self._exclude_newer
-        return moment is None or (link.upload_time is not None and link.upload_time < moment)
+        moment, uploaded = self._exclude_newer, file.link.upload_time
+        return moment is None or (uploaded is not None and uploaded < moment)
 
-    def _rank(self, link: Any, target: Target) -> tuple[object, ...] | None:
+    def _rank(self, file: _File, target: Target) -> tuple[object, ...] | None:
+        link = file.link
+        if file.tags is None:
+            place = 0
+        else:
+            found = self._places(target)[file.tags]
+            if found is None:
+                return None
+            place = found
         if not admits(link.requires_python, target.markers["python_full_version"]):
             return None
-        if not link.is_wheel:
-            return (not link.is_yanked, False)
-        known = _wheel(link.filename)
-        order = self._order(target)
-        places = [order[tag] for tag in known[1] if tag in order] if known else []
-        return (not link.is_yanked, True, -min(places), known[0]) if known and places else None
+        return (not link.is_yanked, file.tags is not None, -place, file.build)
 
-    def _order(self, target: Target) -> Mapping[str, int]:
+    def _places(self, target: Target) -> _Places:
         key = str(target)
         if key not in self._orders:
-            self._orders[key] = {tag: place for place, tag in enumerate(target.tags)}
+            self._orders[key] = _Places(target.tags)
         return self._orders[key]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """A link, and what its name says, read once: there may be thousands."""
+
+    link: Any
+    version: Version
+    tags: str | None
+    """As written; None for a source."""
+    build: BuildTag
+
+
+class _Places(dict[str, int | None]):
+    """By the tags of a wheel, as written: its place in a target's order, None if it does not fit."""
+
+    def __init__(self, tags: Sequence[str]) -> None:
+        super().__init__()
+        self._order = {tag: place for place, tag in enumerate(tags)}
+
+    def __missing__(self, tags: str) -> int | None:
+        several = map("-".join, product(*(part.split(".") for part in tags.lower().split("-"))))
+        self[tags] = min((self._order[tag] for tag in several if tag in self._order), default=None)
+        return self[tags]
 
 
 @lru_cache(maxsize=4096)
@@ -141,19 +173,25 @@ def _wheel(filename: str) -> tuple[BuildTag, frozenset[str]] | None:
     return build, frozenset(map(str, tags))
 
 
-def _version(filename: str, name: str) -> Version | None:
+def _read(link: Any, name: str) -> _File | None:
+    filename = link.filename
     try:
         if filename.endswith(".whl"):
-            # No more of the name than that: there may be thousands of files, and few are looked at.
-            found, version, _ = filename.split("-", 2)
-            return _parse(version) if _normalised(found) == name else None
+            # No more than that: of most files nothing else is ever asked.
+            found, version, *build, python, abi, platform = filename[:-4].split("-")
+            if len(build) > 1 or _normalised(found) != name:
+                return None
+            number = _BUILD.fullmatch(build[0]) if build else None
+            told: BuildTag = (int(number[1]), number[2]) if number else ()
+            return _File(link=link, version=_parse(version), tags=f"{python}-{abi}-{platform}", build=told)
         if filename.endswith(SOURCES):
             project, parsed = parse_sdist_filename(filename)
-            return parsed if project == name else None
-    except (ValueError, InvalidSdistFilename):  # InvalidVersion is one
+            return _File(link=link, version=parsed, tags=None, build=()) if project == name else None
+    except (ValueError, InvalidSdistFilename):  # InvalidVersion is one, and so is a name with too few parts
         pass
     return None
 
 
+_BUILD = re.compile(r"(\d+)(.*)")
 _parse = lru_cache(maxsize=65536)(Version)
 _normalised = lru_cache(maxsize=4096)(canonicalize_name)
