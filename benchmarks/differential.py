@@ -76,6 +76,7 @@ SETS = (
     "pydantic-settings[yaml] email-validator",
     "pyinstaller",
     "notebook<7",
+    "jupyterlab apache-airflow-core",
 )
 """What to ask for; a marker belongs to the requirement before it."""
 
