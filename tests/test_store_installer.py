@@ -18,7 +18,8 @@ from scriptlock.cache.environments import Environment, open_environment
 from scriptlock.cache.layout import Cache
 from scriptlock.errors import CacheError, InstallError, Offline, ToolError
 from scriptlock.install.fetch import BOOT, Order, fetch
-from scriptlock.install.fetch_worker import NAMES, respond
+from scriptlock.install.fetch_worker import respond
+from scriptlock.install.fetcher import NAMES
 from scriptlock.install.store import StoreInstaller
 from scriptlock.interpreters import Interpreter, find_interpreter
 from scriptlock.model import Pin
@@ -293,6 +294,24 @@ def test_several_indexes_and_folders_are_searched(
 
         with opened(cache, pin_of(DEMO), pin_of(OTHER)) as environment:
             assert seen_inside(environment) == ["Other.Name 2.0+local True True", "demo 1.0 True True"]
+
+
+def test_a_file_that_one_index_has_lost_is_had_from_another(
+    index: Index, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.add(DEMO)
+
+    def withdraw(path: str) -> None:
+        if "files" in path:
+            index.remove("demo")
+
+    index.on_request = withdraw
+    with Index() as extra:
+        extra.add(DEMO)
+        monkeypatch.setenv("PIP_EXTRA_INDEX_URL", extra.url)
+
+        with opened(cache, pin_of(DEMO)) as environment:
+            assert seen_inside(environment) == ["demo 1.0 True True"]
 
 
 def test_without_an_index_folders_serve(

@@ -1,0 +1,211 @@
+"""Finding the wheels of pins on the indexes, by pip's session, and putting them into the store."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from scriptlock.cache.layout import Cache
+from scriptlock.errors import InstallError, ResolutionError
+from scriptlock.install.offers import (
+    REPLACED,
+    NotOffered,
+    Offer,
+    at_url,
+    choose,
+    comes_as_source,
+    from_link,
+    on_page,
+)
+from scriptlock.install.shelves import Shelves
+from scriptlock.install.shelving import shelve
+from scriptlock.install.tags import Preference
+from scriptlock.model import Pin
+from scriptlock.pip_configuration import redact
+from scriptlock.resolve.borrowed import NAMES as RESOLVER_NAMES
+from scriptlock.resolve.borrowed import Borrowed
+from scriptlock.resolve.wire import Wire, host
+
+NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "build_session": "pip._internal.cli.index_command:IndexGroupCommand._build_session",
+        "create_collector": "pip._internal.index.collector:LinkCollector.create",
+        "response_chunks": "pip._internal.network.utils:response_chunks",
+        "HTTPError": "pip._vendor.urllib3.exceptions:HTTPError",
+    }
+    | {
+        name: RESOLVER_NAMES[name]
+        for name in (
+            "create_command collect_sources fetch_response parse_links link_hashes Link PipError "
+            "RequestException"
+        ).split()
+    }
+)
+"""What is borrowed of pip, as :mod:`scriptlock.resolve.borrowed` writes it."""
+THREADS = 16
+RETRIES = "2"
+ATTEMPTS = 3
+"""How often to begin a file whose connection breaks off."""
+CHUNK = 1 << 16
+AS_IT_IS = MappingProxyType({"Accept-Encoding": "identity", "Cache-Control": "no-store"})
+"""The file itself, and no second copy of it in pip's cache."""
+
+
+@contextmanager
+def _nothing_to_run() -> Iterator[None]:
+    """Keep pip from asking rustc and other programs for their versions, which it would tell every index."""
+    path = os.environ.pop("PATH", None)
+    os.environ["PATH"] = ""
+    try:
+        yield
+    finally:
+        del os.environ["PATH"]
+        if path is not None:
+            os.environ["PATH"] = path
+
+
+class Fetcher:
+    """Pip's session and its collection of links, and the store to fill.
+
+    :param configured: pip's options for reaching indexes, as ``index_options`` returns them.
+    :param refresh: ask for every page again, however fresh the one that pip has kept.
+    """
+
+    def __init__(
+        self,
+        borrowed: Borrowed,
+        order: Mapping[str, Any],
+        configured: Mapping[str, str | list[str]],
+        *,
+        refresh: bool = False,
+    ) -> None:
+        self._borrowed = borrowed
+        self._shelves = Shelves(Cache(root=Path(order["root"])))
+        self._preference = Preference(order["tags"])
+        self._allow_sdist = frozenset(order["allow_sdist"])
+        command = borrowed.create_command("index", isolated=True)
+        options, _ = command.parse_args([*_arguments(order, configured)])
+        with _nothing_to_run():
+            self._session = borrowed.build_session(command, options)
+        if refresh:
+            self._session.refresh_package = {":all:"}
+        self._wire = Wire(borrowed, self._session.request)
+        self._session.request = self._wire.request
+        # A header's index-url carries no password; the configured one, which may fit it, comes first.
+        urls = [configured.get("index-url"), options.index_url, *options.extra_index_urls]
+        self._session.update_index_urls([url for url in urls if url])
+        self._collector = borrowed.create_collector(self._session, options)
+        self._refuse_insecure_indexes(options)
+
+    def fetch_all(self, pins: Sequence[Pin]) -> list[str]:
+        """Put a wheel of each pin into the store; return the names of those that come as source instead.
+
+        :raises InstallError: if one cannot be had; the others are not waited for.
+        """
+        with ThreadPoolExecutor(THREADS) as pool:
+            fetching = [pool.submit(self.fetch, pin) for pin in pins]
+            try:
+                return [pin.name for pin, fetched in zip(pins, fetching, strict=True) if not fetched.result()]
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def fetch(self, pin: Pin) -> bool:
+        """Put a wheel of the pin into the store, and return whether any fits."""
+        if self._shelves.best(pin, self._preference) is not None:
+            return True
+        if pin.url is not None:
+            return self._take(pin, [self._named(pin, pin.url)])
+        offers = list(self._offers(pin.name))
+        try:
+            chosen = choose(pin, offers, self._preference)
+        except NotOffered as error:
+            if comes_as_source(pin, offers, self._allow_sdist):
+                return False
+            if self._wire.forbidden:
+                error.hint = f"{', '.join(sorted(self._wire.forbidden))} refused to say what it has (403)"
+            raise
+        return self._take(pin, chosen)
+
+    def _named(self, pin: Pin, url: str) -> Offer:
+        offer = at_url(url)
+        if self._preference.rank(offer.filename, pin.name, pin.version) is None:
+            reason = f"{redact(url)} is no wheel of {pin.name} {pin.version} that fits this Python"
+            raise InstallError(reason, "run `scriptlock lock` here")
+        return offer
+
+    def _take(self, pin: Pin, chosen: Sequence[Offer]) -> bool:
+        """Put the first of the files that is one of the pin's into the store, and return True."""
+        failure: InstallError | ResolutionError | None = None
+        with self._shelves.workplace() as folder:
+            for offer in chosen:
+                try:
+                    sha256 = self._download(offer, folder / "wheel")
+                except (InstallError, ResolutionError) as error:  # another index may have the same file
+                    failure = failure or error
+                    continue
+                if f"sha256:{sha256}" in pin.hashes:
+                    shelve(self._shelves, folder / "wheel", offer.filename, sha256, pin)
+                    return True
+        if failure is not None:
+            raise failure
+        names = " or ".join(f"{offer.filename} from {host(offer.url)}" for offer in chosen)
+        raise InstallError(f"{names} is not the file that was locked", REPLACED)
+
+    def _offers(self, name: str) -> Iterator[Offer]:
+        """Yield what the indexes and find-links have for a package, fitting or not."""
+
+        def read(page: Any) -> list[Any]:
+            content = self._collector.fetch_response(page)
+            return list(on_page(content, self._borrowed.parse_links)) if content else []
+
+        found = self._collector.collect_sources(project_name=name, candidates_from_page=read)
+        for source in filter(None, chain(found.find_links, found.index_urls)):
+            yield from source.page_candidates()
+            yield from map(from_link, source.file_links())
+
+    def _download(self, offer: Offer, target: Path) -> str:
+        """Write the file there, and return its sha256.
+
+        :raises InstallError: if it does not come to its end.
+        """
+        for _ in range(ATTEMPTS):
+            digest, received = hashlib.sha256(), 0
+            response = self._session.get(offer.url, headers=AS_IT_IS, stream=True)
+            try:
+                with response, target.open("wb") as file:
+                    for chunk in self._borrowed.response_chunks(response, CHUNK):
+                        digest.update(chunk)
+                        received += file.write(chunk)
+            except (self._borrowed.HTTPError, self._borrowed.RequestException):
+                continue
+            if received == int(response.headers.get("Content-Length", received)):
+                return digest.hexdigest()
+        raise InstallError(f"{host(offer.url)} broke off while sending {offer.filename}", "try again")
+
+    def _refuse_insecure_indexes(self, options: Any) -> None:
+        indexes = [] if options.no_index else [options.index_url, *options.extra_index_urls]
+        for url in [*indexes, *options.find_links]:
+            if url.startswith("http:") and not self._session.is_secure_origin(self._borrowed.Link(url)):
+                raise InstallError(
+                    f"pip ignores {host(url)}, which is asked without encryption",
+                    f"use https, or `trusted-host = {host(url)}` in pip's configuration",
+                )
+
+
+def _arguments(order: Mapping[str, Any], configured: Mapping[str, str | list[str]]) -> Iterator[str]:
+    yield from ("--no-input", "--no-color", f"--cache-dir={order['cache_dir']}")
+    chosen = {"retries": RETRIES} | dict(configured)
+    if order["index_url"]:
+        chosen["index-url"] = order["index_url"]
+    for name, value in chosen.items():
+        if name == "no-index":
+            yield "--no-index"
+        else:
+            yield from (f"--{name}={one}" for one in ([value] if isinstance(value, str) else value))
