@@ -35,7 +35,10 @@ from scriptlock.resolve.wire import Wire, host
 
 NAMES: Mapping[str, str] = MappingProxyType(
     {
+        "IndexGroupCommand": "pip._internal.cli.index_command:IndexGroupCommand",
         "build_session": "pip._internal.cli.index_command:IndexGroupCommand._build_session",
+        "make_option_group": "pip._internal.cli.cmdoptions:make_option_group",
+        "index_group": "pip._internal.cli.cmdoptions:index_group",
         "create_collector": "pip._internal.index.collector:LinkCollector.create",
         "response_chunks": "pip._internal.network.utils:response_chunks",
         "HTTPError": "pip._vendor.urllib3.exceptions:HTTPError",
@@ -43,8 +46,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
     | {
         name: RESOLVER_NAMES[name]
         for name in (
-            "create_command collect_sources fetch_response parse_links link_hashes Link PipError "
-            "RequestException"
+            "collect_sources fetch_response parse_links link_hashes Link PipError RequestException"
         ).split()
     }
 )
@@ -90,7 +92,10 @@ class Fetcher:
         self._shelves = Shelves(Cache(root=Path(order["root"])))
         self._preference = Preference(order["tags"])
         self._allow_sdist = frozenset(order["allow_sdist"])
-        command = borrowed.create_command("index", isolated=True)
+        # None of pip's own commands: each of them imports what it takes to resolve and to build.
+        command = borrowed.IndexGroupCommand("fetch", "Fetch wheels.", isolated=True)
+        group = borrowed.make_option_group(borrowed.index_group, command.parser)
+        command.parser.insert_option_group(0, group)
         options, _ = command.parse_args([*_arguments(order, configured)])
         with _nothing_to_run():
             self._session = borrowed.build_session(command, options)
