@@ -27,7 +27,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """Kill, interrupt and starve what builds and runs for many minutes; the figures are printed at the end."""
+    """Kill, interrupt and starve what builds and runs for many minutes; figures are printed at the end."""
     session.install("-e", ".[test]")
     minutes = session.posargs[0] if session.posargs else "10"
     session.run("pytest", "tests/faults", "-rP", env={"FAULTS": minutes})
