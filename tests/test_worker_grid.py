@@ -36,13 +36,19 @@ def optional(request: Request) -> Request:
 
 
 def test_an_index_is_asked_for_each_page_and_each_metadata_once_for_all_targets(index: Index) -> None:
-    index.add(wheel("top", "1", requires=["part"]), wheel("part", "2"))
+    index.add(
+        wheel("top", "1", requires=["part", "more; sys_platform == 'win32'"]),
+        wheel("part", "2"),
+        wheel("more", "3"),
+    )
 
     RESOLVER.resolve(request_for("top", targets=TARGETS))
 
     assert sorted(index.requests) == [
+        "/files/more-3-py3-none-any.whl.metadata",
         "/files/part-2-py3-none-any.whl.metadata",
         "/files/top-1-py3-none-any.whl.metadata",
+        "/simple/more/",
         "/simple/part/",
         "/simple/top/",
     ]

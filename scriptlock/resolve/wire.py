@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from copy import copy
 from http import HTTPStatus
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,7 +27,7 @@ PAGES = ("text/html", "application/vnd.pypi.simple.v1+html", "application/vnd.py
 class Wire:
     """Stands in for ``session.request``.
 
-    Each page is asked for once, so that all targets see the index in one state.
+    Each page and each metadata file is asked for once, so that all targets see the index in one state.
 
     :param send: the session's own ``request``.
     """
@@ -34,6 +36,7 @@ class Wire:
         self._errors = (borrowed.PipError, borrowed.RequestException)
         self._send = send
         self._pages: dict[str, Any] = {}
+        self._metadata: dict[str, Any] = {}
         self._streams: list[Any] = []
         self.forbidden: set[str] = set()
         """Hosts that refused to say something (403), which some do about packages that they do not have."""
@@ -49,8 +52,13 @@ class Wire:
         is_page = method == "GET" and not kwargs.get("stream")
         if is_page and url in self._pages:
             return self._pages[url]
+        if url in self._metadata:
+            return _again(self._metadata[url])
         try:
             response = self._send(method, url, *args, **kwargs)
+            if method == "GET" and response.status_code == HTTPStatus.OK and _is_metadata(url):
+                self._metadata[url] = copy(response)  # reads it to its end
+                return _again(self._metadata[url])
         except self._errors as error:
             raise IndexUnreachable(
                 f"{host(url)} cannot be reached: {_cause(error)}", hint=OFFLINE_HINT
@@ -93,6 +101,17 @@ class Wire:
                 f"{host(url)} is no package index: it answered with {kind.partition(';')[0]}",
                 hint="check index-url, extra-index-url and find-links in pip's configuration",
             )
+
+
+def _is_metadata(url: str) -> bool:
+    return urlsplit(url).path.endswith(".whl.metadata")
+
+
+def _again(response: Any) -> Any:
+    """Return a response whose whole content is known, for somebody else to read."""
+    response.raw = BytesIO(response.content)
+    response.headers["Content-Length"] = str(len(response.content))
+    return response
 
 
 def host(url: str) -> str:
