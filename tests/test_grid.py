@@ -7,7 +7,7 @@ from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 
 from scriptlock.errors import InvalidScript
-from scriptlock.grid import DEFAULT, RELEASES, SHORT_NAMES, Grid, covered, make_grid
+from scriptlock.grid import DEFAULT, RELEASES, SHORT_NAMES, Grid, adding, covered, make_grid, serves
 from scriptlock.model import Lock
 from scriptlock.targets import PLATFORMS, Target, host_target, make_target
 
@@ -196,3 +196,44 @@ def test_what_a_lock_covers_is_read_from_its_markers() -> None:
         "CPython 3.14 on windows-arm64",
         "CPython 3.11 on linux-x86_64",
     ]
+
+
+def lock_of(*markers: str) -> Lock:
+    return Lock(pins=(), environments=tuple(map(Marker, markers)), inputs=f"v1:{'0' * 32}")
+
+
+def test_a_lock_serves_a_grid_if_nothing_is_missing_but_what_may_be_left_out() -> None:
+    host = make_target("windows-amd64", (3, 14))
+    by_default, named = make_grid((), NEW, host), make_grid(["linux-x86_64", "windows"], NEW, host)
+    windows, linux = "sys_platform == 'win32'", "sys_platform == 'linux' and python_version == '3.15'"
+
+    assert [serves(lock_of(windows), grid) for grid in (by_default, named)] == [True, False]
+    assert [serves(lock_of(windows, linux), grid) for grid in (by_default, named)] == [True, True]
+    assert [serves(lock_of(linux), grid) for grid in (by_default, named)] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("environments", "host", "line"),
+    [
+        ((), HOST, None),
+        (("linux",), HOST, None),
+        (("linux-x86_64",), HOST, None),
+        (("windows",), HOST, 'environments = ["windows", "linux"]'),
+        (("linux",), make_target("macos-x86_64", (3, 12)), 'environments = ["linux", "macos-x86_64"]'),
+        (("os_name == 'nt'",), HOST, 'environments = ["os_name == \'nt\'", "linux"]'),
+    ],
+)
+def test_the_line_that_adds_a_host_has_its_name_where_one_is_missing(
+    environments: tuple[str, ...], host: Target, line: str | None
+) -> None:
+    assert adding(environments, host.markers) == line
+
+
+def test_a_host_without_a_name_is_added_by_a_marker_that_is_valid() -> None:
+    markers = {**HOST.markers, "sys_platform": "freebsd14", "platform_machine": "amd64"}
+
+    line = adding(["linux"], markers)
+
+    marker = "sys_platform == 'freebsd14' and platform_machine == 'amd64'"
+    assert line == f'environments = ["linux", "{marker}"]'
+    assert Marker(marker).evaluate(dict(markers))
