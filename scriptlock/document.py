@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlsplit
@@ -93,6 +94,11 @@ def from_table(table: dict[str, Any], line_of: Callable[..., int]) -> Lock:
     return _Reader(table, line_of).read()
 
 
+@lru_cache(maxsize=1024)  # the same few stand in most footers
+def _read_marker(text: str) -> Marker:
+    return Marker(text)
+
+
 class _Reader:
     """Takes values out of the table; whatever is not as the format says is an error with its line."""
 
@@ -160,7 +166,7 @@ class _Reader:
     def marker(self, text: object, *path: str) -> Marker:
         try:
             if isinstance(text, str):
-                return Marker(text)
+                return _read_marker(text)
         except (InvalidMarker, RecursionError):
             pass
         raise self.wrong(f"{text!r} is no marker", *path)
