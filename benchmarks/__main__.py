@@ -41,7 +41,10 @@ def main() -> None:
         parser.error(f"no benchmark is called {', '.join(unknown)}")
     results = []
     print(_machine())
-    with tempfile.TemporaryDirectory(prefix="scriptlock-") as folder, index(options.store) as url:
+    with (
+        tempfile.TemporaryDirectory(prefix="scriptlock-", ignore_cleanup_errors=True) as folder,
+        index(options.store) as url,
+    ):
         workshop = Workshop(folder=Path(folder), index=url, store=options.store, rounds=options.rounds)
         for name in options.names or BENCHMARKS:
             for comparison in BENCHMARKS[name].comparisons(workshop):

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,12 +124,13 @@ class Workshop:
 
 
 def remove(*paths: Path) -> None:
-    """Remove files and folders that may be there."""
+    """Remove files and folders that may be there, though somebody may still be writing into them."""
     for path in paths:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, onerror=_remove_read_only)
-        else:
+        if path.is_symlink() or not path.is_dir():
             path.unlink(missing_ok=True)
+        while path.is_dir():  # bytecode is compiled in the background
+            with suppress(OSError):
+                shutil.rmtree(path, onerror=_remove_read_only)
 
 
 def _remove_read_only(remove: Callable[..., object], path: str, _: object) -> None:
