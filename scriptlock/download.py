@@ -21,7 +21,6 @@ LARGEST = 8 * 1024 * 1024
 """Bytes; nobody writes such scripts."""
 SECONDS = 30.0
 """How long a server may be silent."""
-SCHEMES = frozenset({"http", "https"})
 CONNECT = "check the address, the connection, and the proxy and certificates of the environment"
 
 
@@ -32,12 +31,6 @@ class Page:
     text: bytes
     etag: str | None
     """What to ask with the next time, as the server wrote it."""
-
-
-def is_url(word: str) -> bool:
-    """Return whether that is an address that :func:`download` can deal with, rather than a path."""
-    scheme, colon, _ = word.partition("://")
-    return bool(colon) and scheme.lower() in SCHEMES
 
 
 def download(url: str, *, etag: str | None = None, seconds: float = SECONDS) -> Page | None:

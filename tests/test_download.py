@@ -7,7 +7,8 @@ from urllib.request import HTTPRedirectHandler, Request
 
 import pytest
 
-from scriptlock.download import LARGEST, Page, _opener, download, is_url
+from scriptlock.addresses import is_url
+from scriptlock.download import LARGEST, Page, _opener, download
 from scriptlock.errors import FetchError
 from support.index import nothing_listens
 from support.pages import Answer, sha256

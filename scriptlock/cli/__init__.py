@@ -5,20 +5,38 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import NoReturn
 
 import click
 
-from scriptlock.cli.caching import cache
-from scriptlock.cli.installing import install, uninstall
-from scriptlock.cli.locking import check, lock, strip
 from scriptlock.cli.outcome import INTERRUPTED, RUN_FAILED, TROUBLE
-from scriptlock.cli.running import run, sync, which
+
+HOMES = {
+    "lock": "locking",
+    "check": "locking",
+    "run": "running",
+    "sync": "running",
+    "which": "running",
+    "install": "installing",
+    "uninstall": "installing",
+    "strip": "locking",
+    "cache": "caching",
+}
+"""The module of each verb, in the order in which they are wanted."""
 
 
 class _Verbs(click.Group):
+    """Loads a verb when it is asked for: most of a start is the import of what the others need."""
+
     def list_commands(self, _: click.Context) -> list[str]:
-        return list(self.commands)  # in the order in which they are wanted, not of the alphabet
+        return list(HOMES)
+
+    def get_command(self, _: click.Context, name: str) -> click.Command | None:
+        if name not in HOMES:
+            return None
+        verb: click.Command = getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
+        return verb
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,10 +57,6 @@ def verbs() -> None:
       2    trouble                 130  interrupted
     `run` exits with the script's own status; with 125 if the script could not be started.
     """
-
-
-for verb in (lock, check, run, sync, which, install, uninstall, strip, cache):
-    verbs.add_command(verb)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -9,8 +9,8 @@ from typing import Any
 import click
 from packaging.requirements import Requirement
 
+from scriptlock.addresses import is_url
 from scriptlock.cli.quantities import read_age
-from scriptlock.download import is_url
 from scriptlock.errors import InvalidScript
 from scriptlock.requirements import read_requirement
 

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from scriptlock import by_path, child, launch, memo
+from scriptlock.addresses import is_url
 from scriptlock.cache.environments import Environment
 from scriptlock.cache.layout import Cache
 from scriptlock.cache.temporary import temporary_cache
@@ -21,7 +22,6 @@ from scriptlock.cli.outcome import RUN_FAILED, worst
 from scriptlock.cli.progress import Progress
 from scriptlock.cli.report import complain, out, remark, sync_json
 from scriptlock.cli.sources import Source, find_source, shown
-from scriptlock.download import is_url
 from scriptlock.errors import ScriptlockError, ToolError
 
 

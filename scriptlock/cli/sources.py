@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scriptlock import by_path, by_text
+from scriptlock.addresses import is_url
 from scriptlock.disk import SYSTEM, append
-from scriptlock.download import is_url
 from scriptlock.errors import FileTrouble
 from scriptlock.pip_configuration import redact
 
