@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import click
 
 from scriptlock.by_path import LockResult
+from scriptlock.cli.outcome import TROUBLE
 from scriptlock.errors import ScriptlockError, StaleLock
 from scriptlock.grid import covered
 from scriptlock.model import Lock, Notice, Pin
@@ -26,8 +27,10 @@ def out(text: str) -> None:
     """
     try:
         click.echo(text, color=_coloured())
-    except BrokenPipeError:
-        raise
+    except BrokenPipeError as error:
+        # Whoever read it has seen enough. Of the error itself, click makes a status that says no.
+        sys.stdout = _nowhere()
+        raise click.exceptions.Exit(TROUBLE) from error
     except OSError as error:
         sys.stdout = _nowhere()
         raise click.ClickException(f"the result cannot be written: {error.strerror}") from error

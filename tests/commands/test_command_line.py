@@ -123,6 +123,18 @@ def test_nobody_sees_progress_in_a_pipe(index: Index, tmp_path: Path, cli: Cli) 
     assert cli("lock", path) == Done(code=0, out="+ a 1\n", err="")
 
 
+def test_whoever_stops_reading_the_result_gets_no_answer_and_no_traceback(locked: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+
+    done = subprocess.run(
+        command("check", "--json", locked), stdout=writer, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writer)
+
+    assert (done.returncode, done.stderr) == (2, b"")
+
+
 def test_colours_are_for_terminals_that_want_them(index: Index, tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     path.write_text(script("a"))
