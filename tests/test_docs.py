@@ -108,12 +108,28 @@ def commands(text: str, *, indent: int = 4) -> list[list[str]]:
     return [shlex.split(words.replace("[", "").replace("]", "")) for words in found]
 
 
+def verbs_of(group: click.Group) -> dict[str, click.Command]:
+    """Return the commands of a group, by name."""
+    context = click.Context(group)
+    found = {name: group.get_command(context, name) for name in group.list_commands(context)}
+    return {name: verb for name, verb in found.items() if verb}
+
+
+def inner_verbs(verb: click.Command) -> dict[str, click.Command]:
+    """Return the commands of a command, by name."""
+    if not isinstance(verb, click.Group):
+        return {}
+    context = click.Context(verb)
+    found = {name: verb.get_command(context, name) for name in verb.list_commands(context)}
+    return {name: command for name, command in found.items() if command}
+
+
 def require_known(words: list[str]) -> None:
     """Return if there is a command of that name, and it has the options."""
     verb: click.Command = verbs
     rest = words
-    while isinstance(verb, click.Group) and rest and rest[0] in verb.commands:
-        verb, rest = verb.commands[rest[0]], rest[1:]
+    while rest and rest[0] in (inner := inner_verbs(verb)):
+        verb, rest = inner[rest[0]], rest[1:]
     assert not isinstance(verb, click.Group), words
     known = {name for option in verb.params for name in (*option.opts, *option.secondary_opts)}
     # What follows the script is the script's own.
@@ -133,7 +149,7 @@ def every_verb() -> Iterator[click.Command]:
     while pending:
         verb = pending.pop()
         if isinstance(verb, click.Group):
-            pending += verb.commands.values()
+            pending += verbs_of(verb).values()
         yield verb
 
 
