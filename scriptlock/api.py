@@ -183,7 +183,7 @@ def sync(
     It holds a lease, so that nobody removes it, until it is closed; use it in a ``with`` statement.
 
     :param python: a path, a version or an Interpreter; by default the one that runs this, if it fits.
-    :param installer: who fills an environment; pip by default.
+    :param installer: who fills an environment; the wheel store by default.
     :param cache: where environments live; the user's cache by default.
     :param offline: raise instead of fetching anything.
     :param notify: is told of waiting for somebody else's build.

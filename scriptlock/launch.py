@@ -121,7 +121,7 @@ def memo_name(path: str) -> str | None:
     text = read(path)
     header, begin, end = text.find(HEADER), text.find(BEGIN), text.find(END)
     once = text.count(HEADER) == 1 and text[header - 1 : header] in {b"", b"\n"}
-    if not once or text.count(BEGIN) > 1 or text.count(END) > 1 or (begin < 0) != (end < 0):
+    if not once or text.count(BEGIN) > 1 or text.count(END) > 1 or (begin < 0) != (end < 0) or end < begin:
         return None
     first = header
     while first > 0 and text.startswith(b"#", above := text.rfind(b"\n", 0, first - 1) + 1):

@@ -103,6 +103,24 @@ def _absolute(name: str, text: str, folder: str) -> str | list[str]:
     return [anchor(word) for word in text.split()] if name in LISTS else anchor(text)
 
 
+def take_configuration(folder: str) -> dict[str, str | list[str]]:
+    """Return what :func:`index_options` does, and leave this process no other configuration of pip.
+
+    :raises ToolError: if it cannot be read; the sentence carries no secret.
+    """
+    from scriptlock.errors import ToolError
+
+    try:
+        configured = index_options(folder)
+    except ValueError as error:
+        raise ToolError(str(error)) from None
+    for name in [name for name in os.environ if name.upper().startswith("PIP_")]:
+        del os.environ[name]
+    os.environ["PIP_CONFIG_FILE"] = os.devnull
+    os.environ["GIT_TERMINAL_PROMPT"] = "0"  # nobody is there to type a password
+    return configured
+
+
 def as_variables(options: Mapping[str, str | list[str]]) -> dict[str, str]:
     """Return the environment variables that tell pip exactly these options: they keep secrets out of argv."""
     return {"PIP_CONFIG_FILE": os.devnull} | {

@@ -158,6 +158,7 @@ def test_edits_of_the_body_keep_the_start_warm(above: str, below: str) -> None:
         ('"1"', '"2"'),
         (FOOTER, ""),
         (FOOTER, FOOTER + FOOTER),
+        (FOOTER, "# <<< scriptlock <<<\n# >>> scriptlock >>>\n"),
         ("# <<< scriptlock <<<", ""),
     ],
 )

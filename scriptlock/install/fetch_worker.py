@@ -15,11 +15,11 @@ from typing import Any
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from scriptlock.errors import CacheError, InstallError, ResolutionError, ScriptlockError, ToolError
+from scriptlock.errors import CacheError, InstallError, ResolutionError, ScriptlockError
 from scriptlock.install.fetcher import NAMES, Fetcher
 from scriptlock.install.offers import NotOffered
 from scriptlock.model import Pin
-from scriptlock.pip_configuration import index_options, redact
+from scriptlock.pip_configuration import redact, take_configuration
 from scriptlock.resolve.borrowed import borrow
 
 
@@ -42,7 +42,7 @@ def respond(order: Mapping[str, Any], names: Mapping[str, str] = NAMES) -> dict[
     """
     try:
         borrowed = borrow(names)
-        configured = _take_configuration(order["folder"])
+        configured = take_configuration(order["folder"])
         pins = [_pin(told) for told in order["pins"]]
         try:
             source = Fetcher(borrowed, order, configured).fetch_all(pins)
@@ -71,14 +71,3 @@ def _pin(told: Mapping[str, Any]) -> Pin:
         hashes=tuple(told["hashes"]),
         url=told["url"],
     )
-
-
-def _take_configuration(folder: str) -> dict[str, str | list[str]]:
-    try:
-        configured = index_options(folder)
-    except ValueError as error:
-        raise ToolError(str(error)) from None
-    for name in [name for name in os.environ if name.upper().startswith("PIP_")]:
-        del os.environ[name]
-    os.environ["PIP_CONFIG_FILE"] = os.devnull
-    return configured

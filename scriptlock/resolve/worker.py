@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
-from scriptlock.errors import ScriptlockError, ToolError
-from scriptlock.pip_configuration import index_options
+from scriptlock.errors import ScriptlockError
+from scriptlock.pip_configuration import take_configuration
 from scriptlock.resolve.access import Access
 from scriptlock.resolve.answers import answers
 from scriptlock.resolve.borrowed import NAMES, borrow
@@ -42,20 +42,8 @@ def respond(order: Mapping[str, Any], names: Mapping[str, str] = NAMES) -> dict[
     """
     try:
         borrowed = borrow(names)
-        configured = _take_configuration(order["folder"])
+        configured = take_configuration(order["folder"])
         with closing(Access(borrowed, order, configured)) as access:
             return {"resolutions": answers(borrowed, access, questions(order))}
     except ScriptlockError as error:
         return failure(error)
-
-
-def _take_configuration(folder: str) -> dict[str, str | list[str]]:
-    try:
-        configured = index_options(folder)
-    except ValueError as error:
-        raise ToolError(str(error)) from None
-    for name in [name for name in os.environ if name.upper().startswith("PIP_")]:
-        del os.environ[name]
-    os.environ["PIP_CONFIG_FILE"] = os.devnull
-    os.environ["GIT_TERMINAL_PROMPT"] = "0"  # nobody is there to type a password
-    return configured
