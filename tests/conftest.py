@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from support.index import Index
 STEERING = tuple("PIP_ _PIP_ UV_ PYTHON __PYVENV VIRTUAL_ENV VIRTUALENV_ PYENV_ SCRIPTLOCK_".split())
 """How the names of variables begin that would change what the programs under test do."""
 OTHERS = ("NETRC", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS")
+
+# Whatever a shell starts in the background ignores Ctrl-C, and so would all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: a machine that is busy with something else is no bug.
 # No database: no run depends on a former one.
