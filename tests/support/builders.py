@@ -50,10 +50,17 @@ class Builder:
             text=True,
         )
 
-    def hear(self) -> str:
-        """Return the next line that it says, or an empty string if it will say no more."""
+    def hear(self, *, about_waiting: bool = False) -> str:
+        """Return the next line that it says, or an empty string if it will say no more.
+
+        :param about_waiting: that it waits is a line as well, and not just a matter of how busy the
+            machine is.
+        """
         assert self.process.stdout is not None
-        return self.process.stdout.readline().rstrip("\n")
+        while True:
+            line = self.process.stdout.readline().rstrip("\n")
+            if about_waiting or not line.startswith("waiting for "):
+                return line
 
     def tell(self) -> None:
         """Let it go on, or whoever has inherited its standard input."""
