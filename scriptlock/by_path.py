@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from scriptlock import api
 from scriptlock.api import nobody
 from scriptlock.by_text import built_python, kept_lock, must_be_locked, prepare
-from scriptlock.errors import CacheError, FileTrouble, ScriptlockError
+from scriptlock.errors import CacheError, FileTrouble, ScriptChanged, ScriptlockError
 from scriptlock.files import ScriptFile, read_script, write_script
 from scriptlock.locking import Notify
 from scriptlock.model import Lock
@@ -197,10 +197,33 @@ def sync_file(
     :raises ScriptlockError: as :func:`lock_file` and :func:`scriptlock.sync`.
     """
     from scriptlock.cache.layout import Cache
-    from scriptlock.cache.registry import register
 
     cache = cache or Cache.default()
-    file = read_script(Path(path))
+
+    def attempt() -> Environment:
+        file = read_script(Path(path))
+        return _sync(
+            file, cache=cache, write=write, upgrade=upgrade, offline=offline, notify=notify, **options
+        )
+
+    try:
+        return attempt()
+    except ScriptChanged:
+        # Another run of it was quicker, or somebody saved it: what it says now decides.
+        return attempt()
+
+
+def _sync(
+    file: ScriptFile,
+    *,
+    cache: Cache,
+    write: bool,
+    upgrade: bool,
+    offline: bool,
+    notify: Notify,
+    **options: Any,
+) -> Environment:
+    from scriptlock.cache.registry import register
 
     def write_back(old: Lock, new: Lock) -> bool:
         if new == old:

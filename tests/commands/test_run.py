@@ -105,6 +105,25 @@ def test_locked_refuses_a_stale_lock_before_anything_starts(locked: Path, packag
     assert (locked.read_bytes(), packages.requests) == (before, [])
 
 
+def test_a_script_that_is_saved_while_its_lock_is_refreshed_runs_as_it_is_then(
+    locked: Path, packages: Index, cli: Cli
+) -> None:
+    edit(locked, '"rich"', '"rich", "idna"')
+    saved = locked.read_bytes() + b"\n# saved meanwhile\n"
+
+    def save(_: str) -> None:
+        packages.on_request = None
+        locked.write_bytes(saved)
+
+    packages.on_request = save
+    done = cli("run", locked)
+
+    assert (done.code, done.out) == (0, RICH_SHOWN)
+    assert done.err.count("its lock was refreshed") == 1
+    assert locked.read_bytes().endswith(b"\n# saved meanwhile\n")
+    assert cli("check", locked).code == 0
+
+
 def test_locked_refuses_a_script_without_a_lock(report: Path, packages: Index, cli: Cli) -> None:
     done = cli("run", "--locked", report)
 
