@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -23,6 +26,7 @@ HOMES = {
     "cache": "caching",
 }
 """The module of each verb, in the order in which they are wanted."""
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 
 
 class _Verbs(click.Group):
@@ -69,3 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(trouble)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
+    except OSError as error:
+        if error.errno not in FULL or error.filename is not None:
+            raise  # a bug: every verb tells of the files it deals with
+        # Only click's own help and version are printed by click.
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as this lasts
+        click.echo(f"scriptlock: the result cannot be written: {error.strerror}", err=True)
+        sys.exit(trouble)

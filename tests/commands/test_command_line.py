@@ -162,3 +162,12 @@ def test_the_console_script_is_the_same_command(cli: Cli) -> None:
     )
 
     assert told.stdout == cli("--version").out
+
+
+@pytest.mark.parametrize(("words", "code"), [(["--help"], 2), (["--version"], 2), (["run", "--help"], 125)])
+def test_help_that_cannot_be_written_is_one_sentence(words: list[str], code: int) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command(*words), stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    told = "scriptlock: the result cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (code, told)
