@@ -13,7 +13,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 LISTS = frozenset({"extra-index-url", "find-links", "trusted-host"})
@@ -21,6 +21,8 @@ FILES = frozenset({"index-url", "extra-index-url", "find-links", "cert", "client
 OPTIONS = LISTS | FILES | {"keyring-provider", "no-index", "proxy", "retries", "timeout"}
 ALIASES = {"pypi-url": "index-url", "default-timeout": "timeout"}
 
+RETRIES = "2"
+"""Enough for a hiccup, and an index that is not there is told within seconds."""
 HIDDEN = "****"
 _SECRETS = (
     # What stands before the @ of an authority, a token alone included.
@@ -119,6 +121,19 @@ def take_configuration(folder: str) -> dict[str, str | list[str]]:
     os.environ["PIP_CONFIG_FILE"] = os.devnull
     os.environ["GIT_TERMINAL_PROMPT"] = "0"  # nobody is there to type a password
     return configured
+
+
+def as_arguments(options: Mapping[str, str | list[str]], *, index_url: str | None) -> Iterator[str]:
+    """Yield the arguments that tell a pip in this process exactly these options; they are no secret here.
+
+    :param index_url: takes the place of the configured index.
+    """
+    chosen = {"retries": RETRIES} | dict(options) | ({"index-url": index_url} if index_url else {})
+    for name, value in chosen.items():
+        if name == "no-index":
+            yield "--no-index"
+        else:
+            yield from (f"--{name}={one}" for one in ([value] if isinstance(value, str) else value))
 
 
 def as_variables(options: Mapping[str, str | list[str]]) -> dict[str, str]:

@@ -54,7 +54,10 @@ def test_an_orphaned_installer_spoils_nothing(cache: Cache, log: Path) -> None:
 
         assert is_held(cache, exclusive=False)
         successor.tell()
-        assert successor.hear(about_waiting=True) == "waiting for another process to finish building the environment"
+        assert (
+            successor.hear(about_waiting=True)
+            == "waiting for another process to finish building the environment"
+        )
         doomed.tell()
         place = Path(successor.hear())
 

@@ -28,10 +28,10 @@ from scriptlock.install.shelves import Shelves
 from scriptlock.install.shelving import shelve
 from scriptlock.install.tags import Preference
 from scriptlock.model import Pin
-from scriptlock.pip_configuration import redact
+from scriptlock.pip_configuration import as_arguments, redact
 from scriptlock.resolve.borrowed import NAMES as RESOLVER_NAMES
 from scriptlock.resolve.borrowed import Borrowed
-from scriptlock.resolve.wire import Wire, host
+from scriptlock.resolve.wire import Wire, host, refuse_insecure
 
 NAMES: Mapping[str, str] = MappingProxyType(
     {
@@ -52,7 +52,6 @@ NAMES: Mapping[str, str] = MappingProxyType(
 )
 """What is borrowed of pip, as :mod:`scriptlock.resolve.borrowed` writes it."""
 THREADS = 16
-RETRIES = "2"
 ATTEMPTS = 3
 """How often to begin a file whose connection breaks off."""
 CHUNK = 1 << 16
@@ -107,7 +106,7 @@ class Fetcher:
         urls = [configured.get("index-url"), options.index_url, *options.extra_index_urls]
         self._session.update_index_urls([url for url in urls if url])
         self._collector = borrowed.create_collector(self._session, options)
-        self._refuse_insecure_indexes(options)
+        refuse_insecure(options, self._session.is_secure_origin, borrowed)
 
     def fetch_all(self, pins: Sequence[Pin]) -> list[str]:
         """Put a wheel of each pin into the store; return the names of those that come as source instead.
@@ -194,23 +193,7 @@ class Fetcher:
                 return digest.hexdigest()
         raise InstallError(f"{host(offer.url)} broke off while sending {offer.filename}", "try again")
 
-    def _refuse_insecure_indexes(self, options: Any) -> None:
-        indexes = [] if options.no_index else [options.index_url, *options.extra_index_urls]
-        for url in [*indexes, *options.find_links]:
-            if url.startswith("http:") and not self._session.is_secure_origin(self._borrowed.Link(url)):
-                raise InstallError(
-                    f"pip ignores {host(url)}, which is asked without encryption",
-                    f"use https, or `trusted-host = {host(url)}` in pip's configuration",
-                )
-
 
 def _arguments(order: Mapping[str, Any], configured: Mapping[str, str | list[str]]) -> Iterator[str]:
     yield from ("--no-input", "--no-color", f"--cache-dir={order['cache_dir']}")
-    chosen = {"retries": RETRIES} | dict(configured)
-    if order["index_url"]:
-        chosen["index-url"] = order["index_url"]
-    for name, value in chosen.items():
-        if name == "no-index":
-            yield "--no-index"
-        else:
-            yield from (f"--{name}={one}" for one in ([value] if isinstance(value, str) else value))
+    yield from as_arguments(configured, index_url=order["index_url"])

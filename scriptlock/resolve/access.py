@@ -12,14 +12,12 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from scriptlock.errors import IndexUnreachable, ResolutionError
+from scriptlock.pip_configuration import as_arguments
 from scriptlock.resolve.borrowed import Borrowed
 from scriptlock.resolve.choices import download_sha256
 from scriptlock.resolve.offers import Offers
-from scriptlock.resolve.wire import Wire, host
+from scriptlock.resolve.wire import Wire, refuse_insecure
 from scriptlock.targets import Target
-
-RETRIES = "2"
-"""Enough for a hiccup, and an index that is not there is told within seconds."""
 
 
 @dataclass(slots=True)
@@ -70,7 +68,7 @@ class Access:
         self._options.cache_dir = None
         self._options.require_hashes = False
         self._options.ignore_dependencies = False
-        self._refuse_insecure_indexes()
+        refuse_insecure(self._options, self.session.is_secure_origin, borrowed)
         self._collector: Any = None
         self.download_sha256 = cache(partial(download_sha256, session=self.session))
         self.offers = Offers(
@@ -142,16 +140,6 @@ class Access:
         except ResolutionError:
             return None  # promised, and not there: a resolver that needs it will say so
 
-    def _refuse_insecure_indexes(self) -> None:
-        options = self._options
-        indexes = [] if options.no_index else [options.index_url, *options.extra_index_urls]
-        for url in [*indexes, *options.find_links]:
-            if url.startswith("http:") and not self.session.is_secure_origin(self._borrowed.Link(url)):
-                raise ResolutionError(
-                    f"pip ignores {host(url)}, which is asked without encryption",
-                    hint=f"use https, or `trusted-host = {host(url)}` in pip's configuration",
-                )
-
 
 class _CommandFor:
     """pip's install command, whose resolver takes Requires-Python for the target's."""
@@ -179,11 +167,4 @@ def _arguments(order: Mapping[str, Any], configured: Mapping[str, str | list[str
         yield "--all-releases=:all:"
     if order["exclude_newer"]:
         yield f"--uploaded-prior-to={order['exclude_newer']}"
-    chosen = {"retries": RETRIES} | dict(configured)
-    if order["index_url"]:
-        chosen["index-url"] = order["index_url"]
-    for name, value in chosen.items():
-        if name == "no-index":
-            yield "--no-index"
-        else:
-            yield from (f"--{name}={one}" for one in ([value] if isinstance(value, str) else value))
+    yield from as_arguments(configured, index_url=order["index_url"])

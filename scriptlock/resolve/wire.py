@@ -114,6 +114,22 @@ def _again(response: Any) -> Any:
     return response
 
 
+def refuse_insecure(options: Any, is_secure: Callable[[Any], bool], borrowed: Borrowed) -> None:
+    """Return if pip would quietly ignore none of the indexes.
+
+    :param options: pip's, as it parsed them.
+    :param is_secure: what pip's session says of a link.
+    :raises ResolutionError: if it would, because nothing is encrypted on the way there.
+    """
+    indexes = [] if options.no_index else [options.index_url, *options.extra_index_urls]
+    for url in [*indexes, *options.find_links]:
+        if url.startswith("http:") and not is_secure(borrowed.Link(url)):
+            raise ResolutionError(
+                f"pip ignores {host(url)}, which is asked without encryption",
+                hint=f"use https, or `trusted-host = {host(url)}` in pip's configuration",
+            )
+
+
 def host(url: str) -> str:
     """Return the host of a URL, with the port if it has one, and nothing secret."""
     parts = urlsplit(url)
