@@ -37,6 +37,8 @@ def remember(name: str, path: str, environment: str) -> None:
     # <root>/v1/environments/<interpreter>/<resolution>
     folder, _, interpreter, resolution = environment.rsplit("/", 3)
     with suppress(OSError):
+        if parse(read(path)).header is None:
+            return  # what was perhaps meant as one is said at every start
         receipt = read(f"{environment}/{RECEIPT}")
         python = json.loads(receipt)["interpreter"]["path"]
         # If it is not the Python that runs this, it was the best that could be found.

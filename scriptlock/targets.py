@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import pairwise
 from types import MappingProxyType
 
 from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 from packaging.tags import compatible_tags, cpython_tags, mac_platforms
 
-from scriptlock.errors import UncoveredHost
+from scriptlock.errors import InvalidFooter, UncoveredHost
 from scriptlock.model import Lock, Pin
 
 GLIBC_FLOOR = (2, 28)
@@ -177,10 +178,16 @@ def select(lock: Lock, markers: Mapping[str, str]) -> tuple[Pin, ...]:
     """Return the pins that apply to an environment with these PEP 508 variables, by name.
 
     :raises UncoveredHost: if the lock was not made for it.
+    :raises InvalidFooter: if it pins something twice there, which no lock of ours does.
     """
     require_covered(lock, markers)
     environment = dict(markers)
-    return tuple(pin for pin in lock.pins if pin.marker is None or pin.marker.evaluate(environment))
+    pins = tuple(pin for pin in lock.pins if pin.marker is None or pin.marker.evaluate(environment))
+    for one, other in pairwise(pins):
+        if one.name == other.name:
+            reason = f"the lock pins {one.name} to both {one.version} and {other.version} here"
+            raise InvalidFooter(reason, hint="run `scriptlock lock --upgrade` to make it anew")
+    return pins
 
 
 def require_covered(lock: Lock, markers: Mapping[str, str]) -> None:

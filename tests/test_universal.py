@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,11 +12,11 @@ from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from scriptlock.errors import ResolutionError
+from scriptlock.errors import InvalidFooter, ResolutionError
 from scriptlock.model import Lock, Pin
 from scriptlock.resolve import Choice, Resolution
 from scriptlock.resolve.universal import environments, merge, verify
-from scriptlock.targets import PLATFORMS, Target, make_target
+from scriptlock.targets import PLATFORMS, Target, make_target, select
 
 DIGESTS = [f"sha256:{digit * 64}" for digit in "0123456789abcdef"]
 DEFAULT = ("linux-x86_64", "linux-aarch64", "macos-arm64", "windows-amd64")
@@ -142,6 +143,14 @@ def test_every_target_gets_exactly_what_was_chosen_for_it(targets: list[Target],
     ]
 
     verify(lock_of(resolutions), resolutions)
+
+
+def test_a_lock_that_pins_something_twice_on_one_target_is_refused() -> None:
+    lock = lock_of([resolution(GRID[0], choice("six", "2")), resolution(GRID[1], choice("six", "1"))])
+    everywhere = replace(lock, pins=tuple(replace(pin, marker=None) for pin in lock.pins))
+
+    with pytest.raises(InvalidFooter, match="the lock pins six to both 2 and 1 here"):
+        select(everywhere, GRID[0].markers)
 
 
 def test_a_lock_that_gives_a_target_something_else_is_found_out() -> None:

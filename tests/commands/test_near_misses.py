@@ -34,8 +34,10 @@ def test_who_looks_for_a_header_says_what_was_perhaps_meant_as_one(
 
 
 def test_run_says_why_it_installs_nothing(unclosed: Path, cli: Cli) -> None:
+    first = cli("run", unclosed)
     done = cli("run", unclosed)
 
+    assert done == first
     assert (done.code, done.out) == (0, "ran\n")
     assert done.err == f"scriptlock: {unclosed}: warning: line 1: {WARNING}\n"
 
