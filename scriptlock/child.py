@@ -20,7 +20,7 @@ class Ended(BaseException):
         self.number = number
 
 
-if sys.platform == "win32":  # pragma: no cover
+if sys.platform == "win32":  # pragma: no cover - measured on Linux only
 
     def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         """Run a program to its end and return its status; a Ctrl-C is for the program to deal with."""

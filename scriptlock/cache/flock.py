@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-if sys.platform == "win32":  # pragma: no cover
+if sys.platform == "win32":  # pragma: no cover - measured on Linux only
     import ctypes
     import msvcrt
     from ctypes import wintypes

@@ -159,7 +159,7 @@ class Cache:
             raise CacheError(f"the cache {self.root} is a symbolic link", f"set {VARIABLE} to where it leads")
         if not stat.S_ISDIR(found.st_mode):
             raise CacheError(f"the cache {self.root} is not a folder", _ELSEWHERE)
-        if sys.platform == "win32":  # pragma: no cover
+        if sys.platform == "win32":  # pragma: no cover - measured on Linux only
             return  # owners and modes mean nothing there; the user's own folder has an access list
         if found.st_uid != os.geteuid():
             raise CacheError(f"the cache {self.root} belongs to another user", _ELSEWHERE)

@@ -180,7 +180,7 @@ def _open(path: Path) -> int:
 
 
 def _is_alive(pid: int) -> bool:
-    if sys.platform == "win32":  # pragma: no cover
+    if sys.platform == "win32":  # pragma: no cover - measured on Linux only
         return True  # to ask would be to send it a Ctrl-C
     try:
         os.kill(pid, 0)

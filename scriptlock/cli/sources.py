@@ -114,7 +114,7 @@ def _anonymous_file(text: bytes) -> int:
         # Python puts the folder of a script on its path. Behind this descriptor, that is the root folder,
         # not that of temporary files, where everybody may put modules.
         descriptor = os.memfd_create("script")
-    else:  # pragma: no cover
+    else:  # pragma: no cover - measured on Linux only
         with tempfile.TemporaryFile() as file:
             descriptor = os.dup(file.fileno())
     append(SYSTEM, descriptor, text)
