@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import chain
@@ -15,7 +15,9 @@ from scriptlock.errors import IndexUnreachable, ResolutionError
 from scriptlock.pip_configuration import as_arguments
 from scriptlock.resolve.borrowed import Borrowed
 from scriptlock.resolve.choices import download_sha256
+from scriptlock.resolve.finding import ShortLists
 from scriptlock.resolve.offers import Offers
+from scriptlock.resolve.rows import JSON, Row, rows
 from scriptlock.resolve.wire import Wire, refuse_insecure
 from scriptlock.targets import Target
 
@@ -72,11 +74,12 @@ class Access:
         self._collector: Any = None
         self.download_sha256 = cache(partial(download_sha256, session=self.session))
         self.offers = Offers(
-            self.links,
+            self._listed,
             self._metadata,
             allow_sdist=self.allow_sdist,
             exclude_newer=self._options.uploaded_prior_to,
         )
+        self._short_lists = ShortLists(borrowed, self.offers, prereleases=order["prereleases"])
 
     def close(self) -> None:
         """Close every connection, those included on which pip gave up half-way."""
@@ -94,39 +97,55 @@ class Access:
             self._command, options=self._options, session=self.session, target_python=seen_by_pip
         )
         self._collector = finder._link_collector  # noqa: SLF001 - borrowed.py knows its class
-        finder.find_all_candidates = self._short_list(finder.find_all_candidates, target)
+        self._shorten(finder, target)
         command = _CommandFor(self._command, python)
         return Repository(options=self._options, session=self.session, finder=finder, command=command)
 
-    def _short_list(self, find_all: Callable[[str], list[Any]], target: Target) -> Callable[[str], list[Any]]:
+    def _shorten(self, finder: Any, target: Target) -> None:
         # pip looks at thousands of files anew for each target, to take the same of each version in the end.
-        @cache
-        def find_best(project_name: str) -> list[Any]:
-            name = canonicalize_name(project_name)
-            if name in self.allow_sdist or self._options.uploaded_prior_to:
-                return find_all(project_name)  # it knows more ways to name a source, and misses upload times
-            best = (
-                (version, self.offers.best(name, version, target)) for version in self.offers.versions(name)
-            )
-            new = self._borrowed.InstallationCandidate
-            return [new(project_name, str(version), link) for version, link in best if link is not None]
+        find_all, find_best = finder.find_all_candidates, finder.find_best_candidate
 
-        return find_best
+        def is_plain(name: str) -> bool:
+            # pip knows more ways to name a source, and says which upload times are missing.
+            return name in self.allow_sdist or bool(self._options.uploaded_prior_to)
+
+        @cache
+        def find_all_candidates(project_name: str) -> list[Any]:
+            name = canonicalize_name(project_name)
+            return (
+                find_all(project_name) if is_plain(name) else self._short_lists.all_candidates(target, name)
+            )
+
+        def find_best_candidate(project_name: str, specifier: Any = None, hashes: Any = None) -> Any:
+            name = canonicalize_name(project_name)
+            if is_plain(name) or specifier is None or hashes:
+                return find_best(project_name, specifier, hashes)
+            return self._short_lists.best_candidates(target, name, specifier)
+
+        finder.find_all_candidates = find_all_candidates
+        finder.find_best_candidate = find_best_candidate
 
     def links(self, name: str) -> Iterator[Any]:
         """Yield every link that the indexes and find-links have for a package, fitting or not.
 
         There has to be a :meth:`repository` by then.
         """
+        for listed in self._listed(name):
+            yield listed.link if isinstance(listed, Row) else listed
 
-        def read(page: Any) -> list[Any]:
-            content = self._collector.fetch_response(page)
-            return list(self._borrowed.parse_links(content)) if content else []
-
-        found = self._collector.collect_sources(project_name=name, candidates_from_page=read)
+    def _listed(self, name: str) -> Iterator[Any]:
+        found = self._collector.collect_sources(project_name=name, candidates_from_page=self._read)
         for source in filter(None, chain(found.find_links, found.index_urls)):
             yield from source.page_candidates()
             yield from source.file_links()
+
+    def _read(self, page: Any) -> Iterable[Any]:
+        content = self._collector.fetch_response(page)
+        if content is None:
+            return ()
+        if content.content_type.lower().startswith(JSON):
+            return rows(content.content, partial(self._borrowed.Link.from_json, page_url=content.url))
+        return self._borrowed.parse_links(content)
 
     def _metadata(self, link: Any) -> bytes | None:
         place = link.metadata_link()

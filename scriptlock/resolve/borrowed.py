@@ -40,6 +40,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "valid_tags_set": f"{PYTHON}._valid_tags_set",
         "TargetPython": PYTHON,
         "Tag": "pip._vendor.packaging.tags:Tag",
+        "Version": "pip._vendor.packaging.version:Version",
         "markers": "pip._vendor.packaging.markers:",
         "default_environment": "pip._vendor.packaging.markers:default_environment",
         "link_hashes": "pip._internal.models.link:Link._hashes",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email.parser import BytesHeaderParser
 from functools import lru_cache
 from itertools import product
-from typing import Any
+from typing import Any, Self
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import (
@@ -21,17 +22,22 @@ from packaging.utils import (
     parse_sdist_filename,
     parse_wheel_filename,
 )
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
+from scriptlock.resolve.once import Once
+from scriptlock.resolve.rows import Row
 from scriptlock.targets import Target
 
+WHEEL = ".whl"
 SOURCES = (".tar.gz", ".zip")
 
 
 class Offers:
     """The files of every package that one order deals with, read once for all its targets.
 
-    :param links: returns every link that the indexes have for a name, as pip makes them.
+    Several threads may ask at once.
+
+    :param listed: returns all that the indexes list for a name: links as pip makes them, or :class:`Row`.
     :param metadata: returns the metadata of a link's wheel, or None if it is not to be had by itself.
     :param allow_sdist: the packages whose sources count.
     :param exclude_newer: files uploaded at that moment or later do not count.
@@ -39,26 +45,27 @@ class Offers:
 
     def __init__(
         self,
-        links: Callable[[str], Iterable[Any]],
+        listed: Callable[[str], Iterable[Any]],
         metadata: Callable[[Any], bytes | None],
         *,
         allow_sdist: Collection[str] = (),
         exclude_newer: datetime | None = None,
     ) -> None:
-        self._links = links
+        self._listed = listed
         self._metadata = metadata
         self._allow_sdist = allow_sdist
         self._exclude_newer = exclude_newer
-        self._by_version: dict[str, Mapping[Version, Sequence[_File]]] = {}
+        self._by_version = Once[str, Mapping[Version, Sequence[Any]]]()
         self._versions: dict[str, Sequence[Version]] = {}
+        self._files: dict[tuple[str, Version], Sequence[_File]] = {}
         self._best: dict[tuple[str, Version, str], Any] = {}
-        self._requires: dict[Any, tuple[str, ...] | None] = {}
+        self._requires = Once[Any, tuple[str, ...] | None]()
         self._orders: dict[str, _Places] = {}
 
     def versions(self, name: str) -> Sequence[Version]:
         """Return the versions that there are files of, the newest first."""
         if name not in self._versions:
-            self._versions[name] = sorted(self._files(name), reverse=True)
+            self._versions[name] = sorted(self._listed_by_version(name), reverse=True)
         return self._versions[name]
 
     def best(self, name: str, version: Version, target: Target) -> Any | None:
@@ -69,44 +76,57 @@ class Offers:
         key = (name, version, str(target))
         if key not in self._best:
             # Of equals the last, as pip's resolver has it: of several indexes, the one that was named last.
-            files = reversed(self._files(name).get(version, ()))
+            files = reversed(self._files_of(name, version))
             ranked = ((self._rank(file, target), file) for file in files)
             fitting = [(rank, file) for rank, file in ranked if rank is not None]
             fitting.sort(key=lambda pair: pair[0], reverse=True)
-            readable = (file.link for _, file in fitting if file.tags is None or _wheel(file.link.filename))
-            self._best[key] = next(readable, None)
+            readable = (file for _, file in fitting if file.tags is None or _wheel(file.listed.filename))
+            self._best[key] = next((_link(file.listed) for file in readable), None)
         return self._best[key]
 
     def learn(self, link: Any, requires: Iterable[str]) -> None:
         """Remember what a wheel's metadata asks for."""
-        self._requires[link] = tuple(requires)
+        self._requires.put(link, tuple(requires))
 
     def requires(self, link: Any) -> tuple[str, ...] | None:
         """Return what a wheel's metadata asks for (PEP 508), or None if it is not to be had (PEP 658)."""
-        if link not in self._requires:
+
+        def read() -> tuple[str, ...] | None:
             told = self._metadata(link)
             found = BytesHeaderParser().parsebytes(told).get_all("Requires-Dist", []) if told else None
-            self._requires[link] = None if found is None else tuple(map(str, found))
-        return self._requires[link]
+            return None if found is None else tuple(map(str, found))
 
-    def _files(self, name: str) -> Mapping[Version, Sequence[_File]]:
-        if name not in self._by_version:
-            found: defaultdict[Version, list[_File]] = defaultdict(list)
-            for link in self._links(name):
-                file = _read(link, name)
-                if file is not None and self._counts(file, name):
-                    found[file.version].append(file)
-            self._by_version[name] = found
-        return self._by_version[name]
+        return self._requires.get(link, read)
 
-    def _counts(self, file: _File, name: str) -> bool:
-        if file.tags is None and name not in self._allow_sdist:
-            return False
-        moment, uploaded = self._exclude_newer, file.link.upload_time
-        return moment is None or (uploaded is not None and uploaded < moment)
+    def _listed_by_version(self, name: str) -> Mapping[Version, Sequence[Any]]:
+        return self._by_version.get(name, lambda: self._sort(name))
+
+    def _sort(self, name: str) -> Mapping[Version, Sequence[Any]]:
+        spelled: defaultdict[str, list[Any]] = defaultdict(list)
+        for listed in self._listed(name):
+            version = _version(listed.filename, name, with_sources=name in self._allow_sdist)
+            if version is not None and self._counts(listed):
+                spelled[version].append(listed)
+        found: defaultdict[Version, list[Any]] = defaultdict(list)
+        for version, several in spelled.items():
+            with suppress(InvalidVersion):
+                found[_parse(version)] += several
+        return found
+
+    def _files_of(self, name: str, version: Version) -> Sequence[_File]:
+        key = (name, version)
+        if key not in self._files:
+            self._files[key] = [*map(_File.read, self._listed_by_version(name).get(version, ()))]
+        return self._files[key]
+
+    def _counts(self, listed: Any) -> bool:
+        if self._exclude_newer is None:
+            return True
+        uploaded = listed.upload_time
+        return uploaded is not None and uploaded < self._exclude_newer
 
     def _rank(self, file: _File, target: Target) -> tuple[object, ...] | None:
-        link = file.link
+        listed = file.listed
         if file.tags is None:
             place = 0
         else:
@@ -114,9 +134,9 @@ class Offers:
             if found is None:
                 return None
             place = found
-        if not admits(link.requires_python, target.markers["python_full_version"]):
+        if not admits(listed.requires_python, target.markers["python_full_version"]):
             return None
-        return (not link.is_yanked, file.tags is not None, -place, file.build)
+        return (not listed.is_yanked, file.tags is not None, -place, file.build)
 
     def _places(self, target: Target) -> _Places:
         key = str(target)
@@ -127,13 +147,22 @@ class Offers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
-    """A link, and what its name says, read once: there may be thousands."""
+    """What the name of a file says."""
 
-    link: Any
-    version: Version
+    listed: Any
     tags: str | None
     """As written; None for a source."""
     build: BuildTag
+
+    @classmethod
+    def read(cls, listed: Any) -> Self:
+        """Return it for a file whose version could be read."""
+        if not listed.filename.endswith(WHEEL):
+            return cls(listed=listed, tags=None, build=())
+        _, _, *build, python, abi, platform = listed.filename.removesuffix(WHEEL).split("-")
+        number = _BUILD.fullmatch(build[0]) if build else None
+        told: BuildTag = (int(number[1]), number[2]) if number else ()
+        return cls(listed=listed, tags=f"{python}-{abi}-{platform}", build=told)
 
 
 class _Places(dict[str, int | None]):
@@ -173,25 +202,26 @@ def _wheel(filename: str) -> tuple[BuildTag, frozenset[str]] | None:
     return build, frozenset(map(str, tags))
 
 
-def _read(link: Any, name: str) -> _File | None:
-    filename = link.filename
-    try:
-        if filename.endswith(".whl"):
-            # No more than that: of most files nothing else is ever asked.
-            found, version, *build, python, abi, platform = filename[:-4].split("-")
-            if len(build) > 1 or _normalised(found) != name:
-                return None
-            number = _BUILD.fullmatch(build[0]) if build else None
-            told: BuildTag = (int(number[1]), number[2]) if number else ()
-            return _File(link=link, version=_parse(version), tags=f"{python}-{abi}-{platform}", build=told)
-        if filename.endswith(SOURCES):
-            project, parsed = parse_sdist_filename(filename)
-            return _File(link=link, version=parsed, tags=None, build=()) if project == name else None
-    except (ValueError, InvalidSdistFilename):  # InvalidVersion is one, and so is a name with too few parts
-        pass
+def _version(filename: str, name: str, *, with_sources: bool) -> str | None:
+    """Return the version in the name of a package's file, as written; None if it is no file of the package."""
+    # No more than that: of most files nothing else is ever asked.
+    if filename.endswith(WHEEL):
+        found, _, rest = filename.partition("-")
+        if rest.count("-") in _DASHES and _normalised(found) == name:
+            return rest.partition("-")[0]
+    elif with_sources and filename.endswith(SOURCES):
+        with suppress(InvalidSdistFilename):
+            project, version = parse_sdist_filename(filename)
+            return str(version) if project == name else None
     return None
 
 
+def _link(listed: Any) -> Any:
+    return listed.link if isinstance(listed, Row) else listed
+
+
+_DASHES = frozenset({3, 4})
+"""How many there are behind the name of a wheel's project: without a build tag, and with one."""
 _BUILD = re.compile(r"(\d+)(.*)")
 _parse = lru_cache(maxsize=65536)(Version)
 _normalised = lru_cache(maxsize=4096)(canonicalize_name)

@@ -1,0 +1,86 @@
+"""pip's finder, told what the indexes offer a target in place of going through every file again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+from packaging.version import Version
+
+from scriptlock.resolve.borrowed import Borrowed
+from scriptlock.resolve.offers import Offers
+from scriptlock.targets import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Applicable:
+    """Candidates for pip's resolver, which looks at few of them; each is made when it comes to it."""
+
+    best_first: Callable[[], Iterator[Any]]
+
+    def __iter__(self) -> Iterator[Any]:
+        return self.best_first()  # only to ask whether all of them are yanked
+
+    def __reversed__(self) -> Iterator[Any]:
+        return self.best_first()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What pip's resolver reads of a finder's answer."""
+
+    applicable_candidates: Applicable
+
+
+class ShortLists:
+    """Takes the place of pip's finders for packages of which only wheels count: a version has one candidate.
+
+    :param prereleases: whether they are as good as any.
+    """
+
+    def __init__(self, borrowed: Borrowed, offers: Offers, *, prereleases: bool) -> None:
+        self._borrowed = borrowed
+        self._offers = offers
+        self._prereleases = True if prereleases else None
+        self._versions = cache(self._read_versions)
+
+    def all_candidates(self, target: Target, name: str) -> list[Any]:
+        """Return what ``find_all_candidates`` does, without those that only come after a better one."""
+        return [candidate for _, candidate in self._fitting(target, name, self._versions(name))]
+
+    def best_candidates(self, target: Target, name: str, specifier: Any) -> Found:
+        """Return what ``find_best_candidate`` does.
+
+        :param specifier: pip's, of the versions that are within bounds.
+        """
+        return Found(Applicable(partial(self._best_first, target, name, specifier)))
+
+    def _best_first(self, target: Target, name: str, specifier: Any) -> Iterator[Any]:
+        made, yanked = {}, []
+
+        def fitting() -> Iterator[Any]:
+            within = specifier.filter(self._versions(name), prereleases=True)
+            for version, candidate in self._fitting(target, name, within):
+                made[version] = candidate
+                yield version
+
+        # Whether pre-releases count depends on what else there is, so that only what fits may be asked.
+        for version in specifier.filter(fitting(), prereleases=self._prereleases):
+            if made[version].link.is_yanked:
+                yanked.append(made[version])
+            else:
+                yield made[version]
+        yield from yanked
+
+    def _fitting(self, target: Target, name: str, versions: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+        known = self._versions(name)
+        for version in versions:
+            link = self._offers.best(name, known[version], target)
+            if link is not None:
+                yield version, self._borrowed.InstallationCandidate(name, str(version), link)
+
+    def _read_versions(self, name: str) -> Mapping[Any, Version]:
+        """Return ours by pip's, the newest first."""
+        return {self._borrowed.Version(str(version)): version for version in self._offers.versions(name)}

@@ -1,0 +1,45 @@
+"""What is made once for everybody, whoever asks first, and from whichever thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Lock
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Once(Generic[Key, Value]):
+    """Remembers what was made for each key; who asks meanwhile waits. A failure is not remembered."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._made: dict[Key, Future[Value]] = {}
+
+    def get(self, key: Key, make: Callable[[], Value]) -> Value:
+        """Return what there is for a key, and make it if there is nothing.
+
+        :raises Exception: what making it raised, to all who waited for it.
+        """
+        made = self._made.get(key)
+        if made is None:
+            with self._lock:
+                made = self._made.get(key)
+                is_ours = made is None
+                if made is None:
+                    made = self._made[key] = Future()
+            if is_ours:
+                try:
+                    made.set_result(make())
+                except BaseException as error:
+                    del self._made[key]
+                    made.set_exception(error)
+        return made.result()
+
+    def put(self, key: Key, value: Value) -> None:
+        """Remember what somebody knows already."""
+        known: Future[Value] = Future()
+        known.set_result(value)
+        self._made[key] = known

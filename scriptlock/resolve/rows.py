@@ -1,0 +1,70 @@
+"""Rows of an index page in JSON (PEP 691), as cheap as they can be: most pages list thousands, and few are looked at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+JSON = "application/vnd.pypi.simple.v1+json"
+"""The content type of such a page."""
+_TELLING = frozenset("%?#")
+"""Where one of them is in the last part of a URL, only pip knows what it makes of it."""
+
+
+class Row:
+    """One file. It says the same of itself as pip's link, which is made when somebody wants it.
+
+    :param told: the row, as the page has it.
+    :param filename: the last part of its URL.
+    :param make: makes pip's link from it.
+    """
+
+    __slots__ = ("_link", "_make", "_told", "filename")
+
+    def __init__(
+        self, told: Mapping[str, Any], filename: str, make: Callable[[Mapping[str, Any]], Any]
+    ) -> None:
+        self._told = told
+        self._make = make
+        self._link: Any = None
+        self.filename = filename
+
+    @property
+    def requires_python(self) -> str | None:
+        """The Pythons that it is for (PEP 440)."""
+        return self._told.get("requires-python") or None
+
+    @property
+    def is_yanked(self) -> bool:
+        """Whether it was yanked (PEP 592)."""
+        return bool(self._told.get("yanked"))
+
+    @property
+    def upload_time(self) -> datetime | None:
+        """When it was uploaded, if the index tells (PEP 700)."""
+        moment: datetime | None = self.link.upload_time
+        return moment
+
+    @property
+    def link(self) -> Any:
+        """What pip makes of it."""
+        if self._link is None:
+            self._link = self._make(self._told)
+        return self._link
+
+
+def rows(page: bytes, make: Callable[[Mapping[str, Any]], Any]) -> Iterator[Any]:
+    """Yield what a page in JSON lists: rows, and links where only pip can tell the name of the file.
+
+    :param make: makes pip's link from a row, or None if it is nothing.
+    :raises ValueError: if the page is no JSON.
+    """
+    for told in json.loads(page).get("files", []):
+        url = told.get("url") or ""
+        filename = url[url.rfind("/") + 1 :]
+        if filename and _TELLING.isdisjoint(filename):
+            yield Row(told, filename, make)
+        elif link := make(told):
+            yield link
