@@ -12,7 +12,7 @@ from scriptlock.errors import IndexUnreachable, ResolutionError, UnknownPackage
 from scriptlock.resolve.access import Access
 from scriptlock.resolve.borrowed import Borrowed
 from scriptlock.resolve.choices import choices
-from scriptlock.resolve.protocol import Question, failure
+from scriptlock.resolve.protocol import Question, failure, in_turn
 from scriptlock.resolve.references import refuse_unpinnable
 from scriptlock.resolve.solve import solve
 from scriptlock.resolve.walk import Walker
@@ -26,10 +26,10 @@ def answers(borrowed: Borrowed, access: Access, asked: Iterable[Question]) -> li
     several = list(asked)
     for question in several:
         for one in (*question.requirements, *question.constraints):
-            refuse_unpinnable(Requirement(one["text"]), one["header"], access.allow_sdist)
-    walker = Walker(access.offers)
+            refuse_unpinnable(Requirement(one["text"]), one["header"], access.indexes.allow_sdist)
+    walker = Walker(access.indexes.offers)
     found: dict[int, dict[str, Any]] = {}
-    for number in _in_turn(several):
+    for number in in_turn(several):
         question = several[number]
         try:
             found[number] = _answer(borrowed, access, walker, question)
@@ -43,15 +43,6 @@ def answers(borrowed: Borrowed, access: Access, asked: Iterable[Question]) -> li
     return [found[number] for number in range(len(several))]
 
 
-def _in_turn(several: Sequence[Question]) -> list[int]:
-    """Return the numbers of the questions, those for the newest Python last if there are others.
-
-    Many packages have no wheels for it yet; what it gets says the least about the others.
-    """
-    newest = max((question.target.python for question in several), default=None)
-    return sorted(range(len(several)), key=lambda number: several[number].target.python == newest)
-
-
 def _answer(borrowed: Borrowed, access: Access, walker: Walker, question: Question) -> dict[str, Any]:
     solution, notes = walker.follow(question), list[str]()
     if solution is None:
@@ -61,7 +52,7 @@ def _answer(borrowed: Borrowed, access: Access, walker: Walker, question: Questi
         if len(preferred) > len(question.preferred) and walker.pays(question, solution):
             solution, notes = solve(borrowed, access, question)
         walker.learn(solution)
-    return {"choices": choices(solution, access.download_sha256), "notes": notes}
+    return {"choices": choices(solution, access.indexes.download_sha256), "notes": notes}
 
 
 def _named(error: ResolutionError, question: Question, several: Sequence[Question]) -> ResolutionError:

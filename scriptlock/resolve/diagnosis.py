@@ -100,7 +100,7 @@ class Diagnosis:
             ),
             cache(self._files),
         )
-        forbidden = sorted(self._access.wire.forbidden)
+        forbidden = sorted(self._access.indexes.wire.forbidden)
         if isinstance(reason, UnknownPackage) and forbidden:
             return IndexUnreachable(
                 f"{reason}; {forbidden[0]} refused to say (403)",
@@ -171,7 +171,7 @@ class Diagnosis:
             )
 
     def _files(self, name: str) -> tuple[File, ...]:
-        links = self._access.links(name)
+        links = self._access.indexes.links(name)
         files = (file for link in links if (file := _file(link, name)))
         reasons = self._ignored.reasons
         return tuple(replace(file, broken=reasons.get((name, str(file.version)))) for file in files)

@@ -12,7 +12,7 @@ Value = TypeVar("Value")
 
 
 class Once(Generic[Key, Value]):
-    """Remembers what was made for each key; who asks meanwhile waits. A failure is not remembered."""
+    """Remembers what was made for each key; who asks meanwhile waits. Failures are remembered, too."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -21,7 +21,7 @@ class Once(Generic[Key, Value]):
     def get(self, key: Key, make: Callable[[], Value]) -> Value:
         """Return what there is for a key, and make it if there is nothing.
 
-        :raises Exception: what making it raised, to all who waited for it.
+        :raises Exception: what making it raised, whoever asked first.
         """
         made = self._made.get(key)
         if made is None:
@@ -34,7 +34,6 @@ class Once(Generic[Key, Value]):
                 try:
                     made.set_result(make())
                 except BaseException as error:
-                    del self._made[key]
                     made.set_exception(error)
         return made.result()
 

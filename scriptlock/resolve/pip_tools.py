@@ -14,8 +14,11 @@ from scriptlock.pip_configuration import redact
 from scriptlock.resolve import Request, Resolution
 from scriptlock.resolve.protocol import asks_for_nothing, empty_answer, make_order, read_answer
 
-BOOT = "import sys; sys.path.append(sys.argv[1]); from scriptlock.resolve.worker import main; main()"
-"""Appended, so that a scriptlock that is not installed works and nothing beside it hides a module."""
+BOOT = "import os, sys; sys.path.append(sys.argv[1]); from scriptlock.resolve.worker import main; main(); os._exit(0)"
+"""Appended, so that a scriptlock that is not installed works and nothing beside it hides a module.
+
+The end of the process is its last act: to take down what it loaded would take as long as to resolve little.
+"""
 
 
 def start_worker(order: str) -> subprocess.CompletedProcess[str]:

@@ -114,6 +114,15 @@ def questions(order: Mapping[str, Any]) -> Iterator[Question]:
         )
 
 
+def in_turn(several: Sequence[Question]) -> list[int]:
+    """Return the numbers of the questions as they are best answered, those for the newest Python last.
+
+    Many packages have no wheels for it yet; what it gets says the least about the others.
+    """
+    newest = max((question.target.python for question in several), default=None)
+    return sorted(range(len(several)), key=lambda number: several[number].target.python == newest)
+
+
 def empty_answer(order: Mapping[str, Any]) -> dict[str, Any]:
     """Return the answer to an order that asks for nothing."""
     return {"resolutions": [{"choices": [], "notes": []} for _ in order["targets"]]}

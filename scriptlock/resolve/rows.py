@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -55,16 +55,17 @@ class Row:
         return self._link
 
 
-def rows(page: bytes, make: Callable[[Mapping[str, Any]], Any]) -> Iterator[Any]:
-    """Yield what a page in JSON lists: rows, and links where only pip can tell the name of the file.
+def rows(page: bytes, make: Callable[[Mapping[str, Any]], Any]) -> list[Any]:
+    """Return what a page in JSON lists: rows, and links where only pip can tell the name of the file.
 
     :param make: makes pip's link from a row, or None if it is nothing.
     :raises ValueError: if the page is no JSON.
     """
-    for told in json.loads(page).get("files", []):
-        url = told.get("url") or ""
-        filename = url[url.rfind("/") + 1 :]
-        if filename and _TELLING.isdisjoint(filename):
-            yield Row(told, filename, make)
-        elif link := make(told):
-            yield link
+    found = (_row(told, make) for told in json.loads(page).get("files", []))
+    return [row for row in found if row is not None]
+
+
+def _row(told: Mapping[str, Any], make: Callable[[Mapping[str, Any]], Any]) -> Any:
+    url = told.get("url") or ""
+    filename = url[url.rfind("/") + 1 :]
+    return Row(told, filename, make) if filename and _TELLING.isdisjoint(filename) else make(told)

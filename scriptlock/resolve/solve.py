@@ -32,10 +32,11 @@ def solve(borrowed: Borrowed, access: Access, question: Question) -> tuple[Solut
 
     :raises ResolutionError: if there is none.
     """
+    access.indexes.prefetch.start(question)
     here = borrowed.default_environment()
     policy = SourcePolicy(
         target=question.target,
-        allowed=access.allow_sdist,
+        allowed=access.indexes.allow_sdist,
         can_build=all(here[name] == question.target.markers[name] for name in SAME_MACHINE),
         repositories=frozenset(
             borrowed.Link(url).url_without_fragment
@@ -43,12 +44,17 @@ def solve(borrowed: Borrowed, access: Access, question: Question) -> tuple[Solut
             if (url := Requirement(asked["text"]).url)
         ),
     )
-    with _seen_as(borrowed, question.target), policy.enforced(borrowed), circles_survived(borrowed):
+    with (
+        _seen_as(borrowed, question.target),
+        policy.enforced(borrowed),
+        circles_survived(borrowed),
+        access.indexes.metadata.handed_to(borrowed),
+    ):
         repository = access.repository(question.target)
         candidates, extras = _solve(borrowed, access, question, repository)
         solution = Solution(target=question.target, chosen=chosen(candidates, policy))
         for candidate in _looked_at(repository):
-            access.offers.learn(candidate.source_link, requires(candidate))
+            access.indexes.offers.learn(candidate.source_link, requires(candidate))
         return solution, notes(candidates, extras, policy)
 
 

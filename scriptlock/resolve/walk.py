@@ -51,10 +51,11 @@ class Walker:
             needed = needs(question, [primary, *reversed(self._solved)])
             if needed is None:
                 continue
-            if solution := self._take(question, needed):
+            if missing := self._unobtainable(question, needed):
+                lacking = lacking or missing
+            elif solution := self._take(question, needed):
                 self._platforms.add(question.target.platform)
                 return solution
-            lacking = lacking or self._unobtainable(question, needed)
         if lacking and question.is_optional and question.target.platform in self._platforms:
             raise NoCompatibleWheel(f"{lacking} has no file for it")
         return None

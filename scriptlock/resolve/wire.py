@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from copy import copy
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any
@@ -17,6 +16,9 @@ from urllib.parse import urlsplit
 from scriptlock.errors import IndexUnreachable, ResolutionError
 from scriptlock.pip_configuration import redact
 from scriptlock.resolve.borrowed import Borrowed
+from scriptlock.resolve.freshness import validators
+from scriptlock.resolve.kept import Answer, Kept
+from scriptlock.resolve.once import Once
 from scriptlock.resolve.references import file_named_by
 
 OFFLINE_HINT = "a script whose lock is fresh and whose environment is ready runs without any index"
@@ -25,18 +27,28 @@ PAGES = ("text/html", "application/vnd.pypi.simple.v1+html", "application/vnd.py
 
 
 class Wire:
-    """Stands in for ``session.request``.
+    """Stands in for ``session.request``. Several threads may ask at once.
 
-    Each page and each metadata file is asked for once, so that all targets see the index in one state.
+    Each page is asked for once, so that all targets see the index in one state.
 
-    :param send: the session's own ``request``.
+    :param send: the ``request`` of a session that keeps nothing.
+    :param send_for_file: that of one that keeps files.
+    :param kept: pages of earlier resolutions.
     """
 
-    def __init__(self, borrowed: Borrowed, send: Callable[..., Any]) -> None:
+    def __init__(
+        self,
+        borrowed: Borrowed,
+        send: Callable[..., Any],
+        send_for_file: Callable[..., Any] | None = None,
+        kept: Kept | None = None,
+    ) -> None:
         self._errors = (borrowed.PipError, borrowed.RequestException)
+        self._new_response = borrowed.Response
         self._send = send
-        self._pages: dict[str, Any] = {}
-        self._metadata: dict[str, Any] = {}
+        self._send_for_file = send_for_file or send
+        self._kept = kept or Kept(None)
+        self._pages = Once[str, Any]()
         self._streams: list[Any] = []
         self.forbidden: set[str] = set()
         """Hosts that refused to say something (403), which some do about packages that they do not have."""
@@ -49,36 +61,69 @@ class Wire:
         """
         if urlsplit(url).scheme == "file":
             return self._send(method, url, *args, **kwargs)
-        is_page = method == "GET" and not kwargs.get("stream")
-        if is_page and url in self._pages:
-            return self._pages[url]
-        if url in self._metadata:
-            return _again(self._metadata[url])
-        try:
-            response = self._send(method, url, *args, **kwargs)
-            if method == "GET" and response.status_code == HTTPStatus.OK and _is_metadata(url):
-                self._metadata[url] = copy(response)  # reads it to its end
-                return _again(self._metadata[url])
-        except self._errors as error:
-            raise IndexUnreachable(
-                f"{host(url)} cannot be reached: {_cause(error)}", hint=OFFLINE_HINT
-            ) from error
-        if not is_page:
-            self._streams.append(response)
+        if method == "GET" and not kwargs.get("stream"):
+            return self._pages.get(url, lambda: self._page(url, args, kwargs))
+        response = self._ask(self._send_for_file, method, url, *args, **kwargs)
+        self._streams.append(response)
         self._judge(url, response)
-        if is_page:
-            self._judge_page(url, response)
-            self._pages[url] = response
-        elif method == "GET" and response.status_code >= HTTPStatus.BAD_REQUEST:
-            raise ResolutionError(
-                f"{host(url)} has no {file_named_by(url)}: it answered {response.status_code}"
-            )
+        self._refuse_missing(method, url, response)
         return response
+
+    def metadata(self, url: str) -> bytes:
+        """Return the metadata file of a wheel (PEP 658).
+
+        :raises IndexUnreachable: if there is no answer, or one that says nothing about packages.
+        :raises ResolutionError: if there is no such file.
+        """
+        response = self._kept_or_asked_for(url, lambda response: self._refuse_missing("GET", url, response))
+        return bytes(response.content)
 
     def close(self) -> None:
         """Close every response, those included that pip gave up reading."""
         for response in self._streams:
             response.close()
+
+    def _page(self, url: str, args: Any, kwargs: Any) -> Any:
+        return self._kept_or_asked_for(url, lambda response: self._judge_page(url, response), *args, **kwargs)
+
+    def _kept_or_asked_for(self, url: str, judge: Callable[[Any], None], *args: Any, **kwargs: Any) -> Any:
+        """Return a response with its whole body; ``judge`` raises if it is none that counts."""
+        known = self._kept.answer(url)
+        if known and known.is_fresh:
+            return self._again(url, known)
+        if known:
+            kwargs["headers"] = {**(kwargs.get("headers") or {}), **validators(known.headers)}
+        response = self._ask(self._send, "GET", url, *args, **kwargs)
+        if known and response.status_code == HTTPStatus.NOT_MODIFIED:
+            # What it does not repeat still holds.
+            self._kept.keep_answer(url, {**known.headers, **response.headers}, known.body)
+            return self._again(url, known)
+        self._judge(url, response)
+        judge(response)
+        if response.status_code == HTTPStatus.OK and not response.history:
+            self._kept.keep_answer(url, response.headers, response.content)
+        return response
+
+    def _again(self, url: str, known: Answer) -> Any:
+        response = self._new_response()
+        response.status_code, response.reason, response.url = HTTPStatus.OK, HTTPStatus.OK.phrase, url
+        response.headers.update(known.headers)
+        response.raw = BytesIO(known.body)
+        return response
+
+    def _ask(self, send: Callable[..., Any], method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return send(method, url, *args, **kwargs)
+        except self._errors as error:
+            raise IndexUnreachable(
+                f"{host(url)} cannot be reached: {_cause(error)}", hint=OFFLINE_HINT
+            ) from error
+
+    def _refuse_missing(self, method: str, url: str, response: Any) -> None:
+        if method == "GET" and response.status_code >= HTTPStatus.BAD_REQUEST:
+            raise ResolutionError(
+                f"{host(url)} has no {file_named_by(url)}: it answered {response.status_code}"
+            )
 
     def _judge(self, url: str, response: Any) -> None:
         status = int(response.status_code)
@@ -101,17 +146,6 @@ class Wire:
                 f"{host(url)} is no package index: it answered with {kind.partition(';')[0]}",
                 hint="check index-url, extra-index-url and find-links in pip's configuration",
             )
-
-
-def _is_metadata(url: str) -> bool:
-    return urlsplit(url).path.endswith(".whl.metadata")
-
-
-def _again(response: Any) -> Any:
-    """Return a response whose whole content is known, for somebody else to read."""
-    response.raw = BytesIO(response.content)
-    response.headers["Content-Length"] = str(len(response.content))
-    return response
 
 
 def refuse_insecure(options: Any, is_secure: Callable[[Any], bool], borrowed: Borrowed) -> None:

@@ -1,0 +1,48 @@
+"""How long an answer of an index counts (RFC 9111)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+VALIDATORS: Mapping[str, str] = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}
+"""By the header that tells a state of a page: the header that asks whether it is still that one."""
+
+
+def lifetime(headers: Mapping[str, str]) -> float | None:
+    """Return for how many seconds an answer need not be asked for again, None if it may not be kept.
+
+    Nothing is guessed: what does not say how long it counts has to be asked for each time.
+
+    :param headers: of the answer; names are looked up as they are usually written.
+    """
+    told = _directives(headers.get("Cache-Control", ""))
+    if "no-store" in told or headers.get("Vary", "").strip() == "*":
+        return None
+    if "no-cache" in told:
+        return 0
+    if "max-age" in told:
+        return max(_seconds(told["max-age"]) - _seconds(headers.get("Age", "0")), 0)
+    return _until(headers)
+
+
+def validators(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that ask whether an answer is still what it was; none if nobody can tell."""
+    return {asking: headers[telling] for telling, asking in VALIDATORS.items() if telling in headers}
+
+
+def _directives(text: str) -> dict[str, str]:
+    named = (one.partition("=") for one in text.split(","))
+    return {name.strip().lower(): value.strip().strip('"') for name, _, value in named}
+
+
+def _seconds(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def _until(headers: Mapping[str, str]) -> float:
+    try:
+        expires, now = (parsedate_to_datetime(headers[name]) for name in ("Expires", "Date"))
+        return max((expires - now).total_seconds(), 0)
+    except (KeyError, ValueError, TypeError):  # missing, no date, or one of them without a time zone
+        return 0

@@ -1,0 +1,97 @@
+"""Answers of indexes on the disk, for the next resolution: by URL, or by sha256 where that is known.
+
+Whatever is wrong with the folder or with what is in it, the answer is asked for again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from scriptlock.resolve.freshness import VALIDATORS, lifetime, validators
+
+TOLD = ("Content-Type", *VALIDATORS)
+"""The headers that are kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One with the status 200."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    is_fresh: bool
+    """Whether it need not be asked for again."""
+
+
+class Kept:
+    """What was kept.
+
+    :param folder: where; None for nowhere.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    def answer(self, url: str) -> Answer | None:
+        """Return what a URL answered, if it was kept."""
+        content = self._read("answers", _name(url))
+        try:
+            about, _, body = content.partition(b"\n")
+            told = json.loads(about)
+            if told["size"] != len(body):
+                return None
+            is_fresh = told["kept"] <= time.time() < told["until"]
+            return Answer(headers=told["headers"], body=body, is_fresh=is_fresh)
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    def keep_answer(self, url: str, headers: Mapping[str, str], body: bytes) -> None:
+        """Keep an answer as long as it says, and longer if somebody can be asked whether it is still the same."""
+        seconds = lifetime(headers)
+        if seconds is None or not (seconds or validators(headers)):
+            return
+        now = time.time()  # the URL is not written: there may be a password in it
+        told = {name: headers[name] for name in TOLD if name in headers}
+        about = {"size": len(body), "headers": told, "kept": now, "until": now + seconds}
+        self._write("answers", _name(url), json.dumps(about).encode() + b"\n" + body)
+
+    def metadata(self, sha256: str) -> bytes | None:
+        """Return the file with a sha256, if it was kept."""
+        content = self._read("metadata", sha256)
+        return content if hashlib.sha256(content).hexdigest() == sha256 else None
+
+    def keep_metadata(self, content: bytes) -> None:
+        """Keep a file, for good: it is known by what is in it."""
+        self._write("metadata", hashlib.sha256(content).hexdigest(), content)
+
+    def _read(self, kind: str, name: str) -> bytes:
+        with suppress(OSError):
+            if self._folder:
+                return (self._folder / kind / name).read_bytes()
+        return b""
+
+    def _write(self, kind: str, name: str, content: bytes) -> None:
+        if not self._folder:
+            return
+        with suppress(OSError):
+            folder = self._folder / kind
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor, begun = tempfile.mkstemp(dir=folder)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(content)
+                Path(begun).replace(folder / name)
+            except OSError:
+                Path(begun).unlink(missing_ok=True)
+
+
+def _name(url: str) -> str:
+    return hashlib.sha256(url.encode()).hexdigest()
