@@ -6,6 +6,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 PIP_VARIABLES = frozenset(
     f"PIP_{name}"
@@ -30,6 +31,78 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+class Begun:
+    """A program that runs in a folder of its own, which is empty, and waits for its standard input.
+
+    :param environ: what it may see on top of the cleaned environment of this process.
+    :param inherit: descriptors it keeps open.
+    :raises OSError: if it cannot be started.
+    """
+
+    def __init__(
+        self, argv: Sequence[str], *, environ: Mapping[str, str] | None = None, inherit: Sequence[int] = ()
+    ) -> None:
+        # A module in the working folder would be imported before the real one. The same folder is for its
+        # temporary files: pip leaves them behind when it is killed.
+        self._folder = tempfile.TemporaryDirectory(prefix="scriptlock-", ignore_cleanup_errors=True)
+        temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self._folder.name)
+        # Libraries look for a home as soon as they are imported, and a user without one is no reason to fail.
+        if os.path.expanduser("~") == "~":  # noqa: PTH111 - Path.expanduser() raises
+            temporary["HOME"] = self._folder.name
+        # No pipe: nobody would empty it while an answer is waited for.
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - close()
+        try:
+            self._process = subprocess.Popen(
+                list(argv),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                cwd=self._folder.name,
+                env=clean_environment(os.environ) | temporary | dict(environ or {}),
+                pass_fds=tuple(inherit),
+                encoding="utf-8",
+                errors="replace",
+            )
+        except BaseException:
+            self._remove()
+            raise
+
+    def ask(self, line: str) -> str:
+        """Return the line that it answers to a line, nothing if it ends instead."""
+        writing, reading = self._process.stdin, self._process.stdout
+        with suppress(OSError):
+            if writing and reading:
+                writing.write(f"{line}\n")
+                writing.flush()
+                return reading.readline()
+        return ""
+
+    def finish(self, text: str = "") -> subprocess.CompletedProcess[str]:
+        """Let it run to its end; return its output, whatever its status.
+
+        :param text: the rest of its standard input; ours is left for the script.
+        """
+        try:
+            stdout, _ = self._process.communicate(text)
+            self._errors.seek(0)
+            return subprocess.CompletedProcess(
+                self._process.args, self._process.returncode, stdout, self._errors.read()
+            )
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End it, if it has not ended."""
+        self._process.kill()
+        with suppress(OSError), self._process:  # what was not written to it is of no use to anybody
+            pass
+        self._remove()
+
+    def _remove(self) -> None:
+        self._errors.close()
+        self._folder.cleanup()
+
+
 def run(
     argv: Sequence[str],
     *,
@@ -39,26 +112,8 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a program to its end in a folder of its own that is empty; return its output, whatever its status.
 
-    :param text: its standard input; ours is left for the script.
-    :param environ: what it may see on top of the cleaned environment of this process.
-    :param inherit: descriptors it keeps open.
+    The parameters are those of :class:`Begun`, and ``text`` is its standard input.
+
     :raises OSError: if it cannot be started.
     """
-    # A module in the working folder would be imported before the real one. The same folder is for its
-    # temporary files: pip leaves them behind when it is killed.
-    with tempfile.TemporaryDirectory(prefix="scriptlock-", ignore_cleanup_errors=True) as folder:
-        temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), folder)
-        # Libraries look for a home as soon as they are imported, and a user without one is no reason to fail.
-        if os.path.expanduser("~") == "~":  # noqa: PTH111 - Path.expanduser() raises
-            temporary["HOME"] = folder
-        return subprocess.run(
-            list(argv),
-            input=text,
-            capture_output=True,
-            cwd=folder,
-            env=clean_environment(os.environ) | temporary | dict(environ or {}),
-            pass_fds=tuple(inherit),
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-        )
+    return Begun(argv, environ=environ, inherit=inherit).finish(text)

@@ -26,7 +26,7 @@ LAYERS = (
     "scriptlock",
     "sharing api by_path by_text chooser launcher locking",
     "resolve install cache",
-    "files disk process child download addresses interpreters probe pip_configuration",
+    "files disk conversation process child download addresses interpreters probe pip_configuration",
     "script parts nearmiss header settings requirements footer document changes",
     "grid",
     "targets model pin_changes",

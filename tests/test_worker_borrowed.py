@@ -11,9 +11,10 @@ import packaging
 import pytest
 
 import scriptlock
+from scriptlock.conversation import BOOT, RESOLVER
 from scriptlock.errors import ToolError
 from scriptlock.resolve.borrowed import NAMES, borrow
-from scriptlock.resolve.pip_tools import BOOT, PipTools
+from scriptlock.resolve.pip_tools import PipTools
 from scriptlock.resolve.worker import respond
 from support.index import Index
 from support.resolvers import request_for
@@ -61,7 +62,7 @@ def test_the_worker_tells_of_another_pip_in_front_of_the_real_one(tmp_path: Path
     (tmp_path / "pip" / "_internal").mkdir(parents=True)
     for module in ("pip/__init__.py", "pip/_internal/__init__.py"):
         (tmp_path / module).touch()
-    boot = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {BOOT}"
+    boot = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {BOOT.format(module=RESOLVER)}"
     home = Path(scriptlock.__file__).parent.parent
 
     def start(order: str) -> subprocess.CompletedProcess[str]:

@@ -27,6 +27,8 @@ class Response:
     reason: str = "OK"
     headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": JSON})
     request: Any = field(default_factory=lambda: SimpleNamespace(headers={}))
+    history: tuple[object, ...] = ()
+    content: bytes = b"{}"
 
 
 class Server:

@@ -31,6 +31,7 @@ from scriptlock.model import Pin
 from scriptlock.pip_configuration import as_arguments, redact
 from scriptlock.resolve.borrowed import NAMES as RESOLVER_NAMES
 from scriptlock.resolve.borrowed import Borrowed
+from scriptlock.resolve.kept import Kept
 from scriptlock.resolve.wire import Wire, host, refuse_insecure
 
 NAMES: Mapping[str, str] = MappingProxyType(
@@ -46,7 +47,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
     | {
         name: RESOLVER_NAMES[name]
         for name in (
-            "collect_sources fetch_response parse_links link_hashes Link PipError RequestException"
+            "collect_sources fetch_response parse_links link_hashes Link PipError RequestException Response"
         ).split()
     }
 )
@@ -55,8 +56,7 @@ THREADS = 16
 ATTEMPTS = 3
 """How often to begin a file whose connection breaks off."""
 CHUNK = 1 << 16
-AS_IT_IS = MappingProxyType({"Accept-Encoding": "identity", "Cache-Control": "no-store"})
-"""The file itself, and no second copy of it in pip's cache."""
+AS_IT_IS = MappingProxyType({"Accept-Encoding": "identity"})
 
 
 @contextmanager
@@ -100,7 +100,8 @@ class Fetcher:
             self._session = borrowed.build_session(command, options)
         if refresh:
             self._session.refresh_package = {":all:"}
-        self._wire = Wire(borrowed, self._session.request)
+        kept = Kept(Path(order["cache_dir"]), options.trusted_hosts)
+        self._wire = Wire(borrowed, self._session.request, kept=kept)
         self._session.request = self._wire.request
         # A header's index-url carries no password; the configured one, which may fit it, comes first.
         urls = [configured.get("index-url"), options.index_url, *options.extra_index_urls]
@@ -195,5 +196,5 @@ class Fetcher:
 
 
 def _arguments(order: Mapping[str, Any], configured: Mapping[str, str | list[str]]) -> Iterator[str]:
-    yield from ("--no-input", "--no-color", f"--cache-dir={order['cache_dir']}")
+    yield from ("--no-input", "--no-color", "--no-cache-dir")
     yield from as_arguments(configured, index_url=order["index_url"])

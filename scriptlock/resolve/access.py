@@ -60,8 +60,8 @@ class Access:
         find_all, find_best = finder.find_all_candidates, finder.find_best_candidate
 
         def is_plain(name: str) -> bool:
-            # pip knows more ways to name a source, and says which upload times are missing.
-            return name in self.indexes.allow_sdist or bool(self.indexes.options.uploaded_prior_to)
+            # pip knows more ways to name a source, and complains of upload times that nobody tells.
+            return name in self.indexes.allow_sdist or not self.indexes.offers.is_dated(name)
 
         @cache
         def find_all_candidates(project_name: str) -> list[Any]:

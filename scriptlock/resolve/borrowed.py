@@ -28,6 +28,8 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "build_package_finder": f"{INSTALL}._build_package_finder",
         "make_resolver": f"{INSTALL}.make_resolver",
         "install_req_from_line": "pip._internal.req.constructors:install_req_from_line",
+        "networking": "pip._internal.network.session:",
+        "user_agent": "pip._internal.network.session:user_agent",
         "update_index_urls": "pip._internal.network.session:PipSession.update_index_urls",
         "is_secure_origin": "pip._internal.network.session:PipSession.is_secure_origin",
         "is_direct": "pip._internal.req.req_install:InstallRequirement.is_direct",
@@ -60,6 +62,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "SourceDistribution": SDIST,
         "prepare_distribution_metadata": f"{SDIST}.prepare_distribution_metadata",
         "preparing": "pip._internal.operations.prepare:",
+        "Distribution": "pip._internal.metadata.importlib:Distribution",
         "File": "pip._internal.operations.prepare:File",
         "get_http_url": "pip._internal.operations.prepare:get_http_url",
         "unpack_vcs_link": "pip._internal.operations.prepare:unpack_vcs_link",
@@ -70,7 +73,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
 """Where each is found, as ``module:attribute.attribute``."""
 REACHING = frozenset(
     "Link PipError RequestException Response build_session collect_sources create_collector create_command "
-    "fetch_response is_secure_origin link_hashes parse_links update_index_urls".split()
+    "fetch_response is_secure_origin link_hashes networking parse_links update_index_urls user_agent".split()
 )
 """Those that are enough to ask indexes; it takes a third less time to import them alone."""
 
@@ -85,6 +88,14 @@ def borrow(names: Mapping[str, str] = NAMES) -> Borrowed:
     :raises ToolError: if one of the two is missing, or has moved a name; it says which.
     """
     return Borrowed(**{name: _find(path) for name, path in names.items()})
+
+
+def borrow_for_indexes(names: Mapping[str, str] = NAMES) -> Borrowed:
+    """Return what :func:`borrow` does, but only what is needed to ask indexes.
+
+    :raises ToolError: as :func:`borrow`.
+    """
+    return borrow({name: names[name] for name in REACHING})
 
 
 def moved(name: str) -> ToolError:

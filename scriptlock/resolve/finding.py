@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -44,11 +44,13 @@ class ShortLists:
         self._borrowed = borrowed
         self._offers = offers
         self._prereleases = True if prereleases else None
-        self._versions = cache(self._read_versions)
+        self._by_text = cache(self._read_texts)
+        self._parse = cache(borrowed.Version)
 
     def all_candidates(self, target: Target, name: str) -> list[Any]:
         """Return what ``find_all_candidates`` does, without those that only come after a better one."""
-        return [candidate for _, candidate in self._fitting(target, name, self._versions(name))]
+        found = (self._candidate(target, name, version) for version in self._by_text(name))
+        return [candidate for candidate in found if candidate is not None]
 
     def best_candidates(self, target: Target, name: str, specifier: Any) -> Found:
         """Return what ``find_best_candidate`` does.
@@ -61,10 +63,11 @@ class ShortLists:
         made, yanked = {}, []
 
         def fitting() -> Iterator[Any]:
-            within = specifier.filter(self._versions(name), prereleases=True)
-            for version, candidate in self._fitting(target, name, within):
-                made[version] = candidate
-                yield version
+            for version in specifier.filter(map(self._parse, self._by_text(name)), prereleases=True):
+                candidate = self._candidate(target, name, str(version))
+                if candidate is not None:
+                    made[version] = candidate
+                    yield version
 
         # Whether pre-releases count depends on what else there is, so that only what fits may be asked.
         for version in specifier.filter(fitting(), prereleases=self._prereleases):
@@ -74,13 +77,10 @@ class ShortLists:
                 yield made[version]
         yield from yanked
 
-    def _fitting(self, target: Target, name: str, versions: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-        known = self._versions(name)
-        for version in versions:
-            link = self._offers.best(name, known[version], target)
-            if link is not None:
-                yield version, self._borrowed.InstallationCandidate(name, str(version), link)
+    def _candidate(self, target: Target, name: str, version: str) -> Any | None:
+        link = self._offers.best(name, self._by_text(name)[version], target)
+        return link and self._borrowed.InstallationCandidate(name, version, link)
 
-    def _read_versions(self, name: str) -> Mapping[Any, Version]:
-        """Return ours by pip's, the newest first."""
-        return {self._borrowed.Version(str(version)): version for version in self._offers.versions(name)}
+    def _read_texts(self, name: str) -> Mapping[str, Version]:
+        """Return the versions by their texts, which is what pip's reads them from; the newest first."""
+        return {str(version): version for version in self._offers.versions(name)}

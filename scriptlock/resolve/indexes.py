@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
+from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from scriptlock.resolve.offers import Offers
 from scriptlock.resolve.prefetch import Prefetch
 from scriptlock.resolve.rows import JSON, Row, rows
 from scriptlock.resolve.wire import Wire, host, refuse_insecure
+
+USER_AGENT = f"pip/{version('pip')} (scriptlock)"
+"""pip first: some indexes answer in another way to what they do not know."""
 
 
 @dataclass(slots=True)
@@ -61,14 +65,9 @@ class Indexes:
         self.options.cache_dir = None
         self.options.require_hashes = False
         self.options.ignore_dependencies = False
-        kept = Kept(Path(self._folder) if self._folder else None)
+        kept = Kept(Path(self._folder) if self._folder else None, self.options.trusted_hosts)
         self.session = self._new_session()
-        self.wire = Wire(
-            borrowed,
-            self.session.request,
-            lambda *args, **kwargs: self._session_for_files.request(*args, **kwargs),
-            kept,
-        )
+        self.wire = Wire(borrowed, self.session.request, self._request_file, kept)
         self.session.request = self.wire.request
         refuse_insecure(self.options, self.session.is_secure_origin, borrowed)
         self.metadata = Metadata(self.wire.metadata, kept)
@@ -105,11 +104,15 @@ class Indexes:
         if content is None:
             return ()
         if not content.content_type.lower().startswith(JSON):
-            return self._borrowed.parse_links(content)
+            links: Iterable[Any] = self._borrowed.parse_links(content)
+            return links
         try:
             return rows(content.content, partial(self._borrowed.Link.from_json, page_url=content.url))
         except ValueError:
             raise IndexUnreachable(f"{host(page.url)} answered with JSON that cannot be read") from None
+
+    def _request_file(self, *args: Any, **kwargs: Any) -> Any:
+        return self._session_for_files.request(*args, **kwargs)
 
     @cached_property
     def _session_for_files(self) -> Any:
@@ -119,6 +122,8 @@ class Indexes:
     def _new_session(self, folder: str | None = None) -> Any:
         options = copy(self.options)
         options.cache_dir = folder
+        # pip's own starts three programs to find out about this machine, and tells it to the index.
+        self._borrowed.networking.user_agent = lambda: USER_AGENT
         session = self._borrowed.build_session(self.command, options)
         session.update_index_urls(self._urls)
         return session

@@ -10,10 +10,11 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from scriptlock.resolve.freshness import VALIDATORS, lifetime, validators
 
@@ -34,11 +35,15 @@ class Answer:
 class Kept:
     """What was kept.
 
+    As pip has it, nothing is kept that somebody on the way may have changed.
+
     :param folder: where; None for nowhere.
+    :param trusted: hosts, with a port or without, that are believed without encryption.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, trusted: Collection[str] = ()) -> None:
         self._folder = folder
+        self._trusted = frozenset(trusted)
 
     def answer(self, url: str) -> Answer | None:
         """Return what a URL answered, if it was kept."""
@@ -54,9 +59,9 @@ class Kept:
             return None
 
     def keep_answer(self, url: str, headers: Mapping[str, str], body: bytes) -> None:
-        """Keep an answer as long as it says, and longer if somebody can be asked whether it is still the same."""
+        """Keep an answer as long as it says, or longer if the index can tell whether it still holds."""
         seconds = lifetime(headers)
-        if seconds is None or not (seconds or validators(headers)):
+        if not self._is_trusted(url) or seconds is None or not (seconds or validators(headers)):
             return
         now = time.time()  # the URL is not written: there may be a password in it
         told = {name: headers[name] for name in TOLD if name in headers}
@@ -71,6 +76,11 @@ class Kept:
     def keep_metadata(self, content: bytes) -> None:
         """Keep a file, for good: it is known by what is in it."""
         self._write("metadata", hashlib.sha256(content).hexdigest(), content)
+
+    def _is_trusted(self, url: str) -> bool:
+        parts = urlsplit(url)
+        with_port = parts.netloc.rpartition("@")[2]
+        return parts.scheme == "https" or not self._trusted.isdisjoint({with_port, parts.hostname})
 
     def _read(self, kind: str, name: str) -> bytes:
         with suppress(OSError):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email.parser import BytesHeaderParser
+from importlib.metadata import Distribution
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,7 @@ class Metadata:
         self._fetch = fetch
         self._kept = kept
         self._files = Once[str, bytes]()
+        self._parsed: dict[bytes, Any] = {}
 
     def of(self, wheel: Any) -> bytes | None:
         """Return the metadata of a wheel, or None if it is not to be had without the wheel.
@@ -41,28 +45,38 @@ class Metadata:
         if place is None:
             return None
         try:
-            return self._file(place)
+            content = self._file(place)
         except IndexUnreachable:
             raise
         except ResolutionError:
             return None  # promised, and not there: a resolver that needs it will say so
+        sha256 = _sha256(place)
+        return content if sha256 in {None, hashlib.sha256(content).hexdigest()} else None
 
     @contextmanager
-    def handed_to(self, borrowed: Borrowed) -> Iterator[None]:
-        """Give pip these files, in place of having it fetch them again, and of each no more than it reads."""
+    def handed_to(self, borrowed: Borrowed, surprised: Callable[[tuple[str, ...]], None]) -> Iterator[None]:
+        """Give pip these files, in place of having it fetch them again, and of each no more than it reads.
+
+        :param surprised: is told what a file requires that nobody had asked for before pip did.
+        """
         preparing, number = borrowed.preparing, count()
 
         def get_http_url(link: Any, download: Any, download_dir: Any = None, hashes: Any = None) -> Any:
             if not link.url_without_fragment.endswith(SUFFIX):
                 return borrowed.get_http_url(link, download, download_dir, hashes)
-            path = Path(folder, str(next(number)))
+            path, is_news = Path(folder, str(next(number))), link.url_without_fragment not in self._files
             path.write_bytes(self._file(link))
+            if is_news:
+                surprised(requires(self._file(link)))
             if hashes:
                 hashes.check_against_path(str(path))
             return borrowed.File(str(path), "text/plain")
 
-        def get_metadata_distribution(content: bytes, *args: Any, **kwargs: Any) -> Any:
-            return borrowed.get_metadata_distribution(header_of(content), *args, **kwargs)
+        def get_metadata_distribution(content: bytes, *_: str) -> Any:
+            header = header_of(content)
+            if header not in self._parsed:
+                self._parsed[header] = borrowed.Distribution(_InMemory(header), None, None)
+            return self._parsed[header]
 
         preparing.get_http_url = get_http_url
         preparing.get_metadata_distribution = get_metadata_distribution
@@ -74,7 +88,7 @@ class Metadata:
             preparing.get_metadata_distribution = borrowed.get_metadata_distribution
 
     def _file(self, place: Any) -> bytes:
-        sha256 = place._hashes.get("sha256")  # noqa: SLF001 - borrowed.py has looked whether it is there
+        sha256 = _sha256(place)
 
         def read() -> bytes:
             known = self._kept.metadata(sha256) if sha256 else None
@@ -87,7 +101,30 @@ class Metadata:
         return self._files.get(place.url_without_fragment, read)
 
 
+def _sha256(place: Any) -> str | None:
+    told: str | None = place._hashes.get("sha256")  # noqa: SLF001 - borrowed.py has looked whether it is there
+    return told and told.lower()
+
+
+class _InMemory(Distribution):
+    """What :mod:`importlib.metadata` reads of a distribution that is not installed."""
+
+    def __init__(self, header: bytes) -> None:
+        self._text = header.decode("utf-8", "replace")
+
+    def read_text(self, filename: str) -> str | None:
+        return self._text if filename == "METADATA" else None
+
+    def locate_file(self, path: Any) -> Any:
+        raise FileNotFoundError(path)
+
+
+def requires(metadata: bytes) -> tuple[str, ...]:
+    """Return what metadata asks for, markers and all (PEP 508)."""
+    return tuple(map(str, BytesHeaderParser().parsebytes(metadata).get_all("Requires-Dist", [])))
+
+
 def header_of(metadata: bytes) -> bytes:
-    """Return the metadata without the description behind its first blank line, which takes pip long to read."""
+    """Return metadata without the description behind its first blank line, which takes long to read."""
     end = _BLANK_LINE.search(metadata)
     return metadata[: end.end()] if end else metadata

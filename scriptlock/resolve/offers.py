@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from email.parser import BytesHeaderParser
 from functools import lru_cache
 from itertools import product
 from typing import Any, Self
@@ -24,6 +23,7 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
+from scriptlock.resolve.metadata import requires
 from scriptlock.resolve.once import Once
 from scriptlock.resolve.rows import Row
 from scriptlock.targets import Target
@@ -59,6 +59,7 @@ class Offers:
         self._versions: dict[str, Sequence[Version]] = {}
         self._files: dict[tuple[str, Version], Sequence[_File]] = {}
         self._best: dict[tuple[str, Version, str], Any] = {}
+        self._undated: set[str] = set()
         self._requires = Once[Any, tuple[str, ...] | None]()
         self._orders: dict[str, _Places] = {}
 
@@ -67,6 +68,11 @@ class Offers:
         if name not in self._versions:
             self._versions[name] = sorted(self._listed_by_version(name), reverse=True)
         return self._versions[name]
+
+    def is_dated(self, name: str) -> bool:
+        """Return whether ``exclude_newer`` can hold: whether each file tells when it was uploaded."""
+        self._listed_by_version(name)
+        return name not in self._undated
 
     def best(self, name: str, version: Version, target: Target) -> Any | None:
         """Return the link of the file that the target would get of a version, or None if none fits.
@@ -93,8 +99,7 @@ class Offers:
 
         def read() -> tuple[str, ...] | None:
             told = self._metadata(link)
-            found = BytesHeaderParser().parsebytes(told).get_all("Requires-Dist", []) if told else None
-            return None if found is None else tuple(map(str, found))
+            return requires(told) if told else None
 
         return self._requires.get(link, read)
 
@@ -104,6 +109,8 @@ class Offers:
     def _sort(self, name: str) -> Mapping[Version, Sequence[Any]]:
         spelled: defaultdict[str, list[Any]] = defaultdict(list)
         for listed in self._listed(name):
+            if self._exclude_newer is not None and listed.upload_time is None:
+                self._undated.add(name)
             version = _version(listed.filename, name, with_sources=name in self._allow_sdist)
             if version is not None and self._counts(listed):
                 spelled[version].append(listed)
@@ -203,7 +210,7 @@ def _wheel(filename: str) -> tuple[BuildTag, frozenset[str]] | None:
 
 
 def _version(filename: str, name: str, *, with_sources: bool) -> str | None:
-    """Return the version in the name of a package's file, as written; None if it is no file of the package."""
+    """Return the version in the name of a package's file, as written; None if it is none of its files."""
     # No more than that: of most files nothing else is ever asked.
     if filename.endswith(WHEEL):
         found, _, rest = filename.partition("-")

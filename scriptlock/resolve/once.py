@@ -18,6 +18,9 @@ class Once(Generic[Key, Value]):
         self._lock = Lock()
         self._made: dict[Key, Future[Value]] = {}
 
+    def __contains__(self, key: Key) -> bool:
+        return key in self._made
+
     def get(self, key: Key, make: Callable[[], Value]) -> Value:
         """Return what there is for a key, and make it if there is nothing.
 
@@ -33,7 +36,7 @@ class Once(Generic[Key, Value]):
             if is_ours:
                 try:
                     made.set_result(make())
-                except BaseException as error:
+                except BaseException as error:  # noqa: BLE001 - whoever waits has to be told of each
                     made.set_exception(error)
         return made.result()
 

@@ -4,42 +4,37 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from scriptlock import process
+from scriptlock.conversation import Conversation
 from scriptlock.errors import ToolError
 from scriptlock.pip_configuration import redact
 from scriptlock.resolve import Request, Resolution
 from scriptlock.resolve.protocol import asks_for_nothing, empty_answer, make_order, read_answer
 
-BOOT = "import os, sys; sys.path.append(sys.argv[1]); from scriptlock.resolve.worker import main; main(); os._exit(0)"
-"""Appended, so that a scriptlock that is not installed works and nothing beside it hides a module.
-
-The end of the process is its last act: to take down what it loaded would take as long as to resolve little.
-"""
-
 
 def start_worker(order: str) -> subprocess.CompletedProcess[str]:
-    """Run the worker to its end; return what it answered.
+    """Return what a worker answers that is started for one order.
 
     :raises OSError: if this Python cannot be started.
     """
-    home = Path(__file__).resolve().parents[2]
-    return process.run([sys.executable, "-I", "-c", BOOT, str(home)], text=order)
+    with Conversation() as worker:
+        return worker(order)
 
 
 class PipTools:
     """The default :class:`~scriptlock.resolve.Resolver`.
 
-    :param cache_dir: where answers of indexes are kept for the next time; None for nowhere.
-    :param start: runs the worker on an order.
+    :param cache_dir: where answers of indexes are kept for the next time, or what returns that when it is
+        needed; None for nowhere.
+    :param start: has a worker answer an order: a :class:`~scriptlock.conversation.Conversation` for one that
+        answers many, and asks indexes for each page only once.
     """
 
     def __init__(
         self,
-        cache_dir: Path | None = None,
+        cache_dir: Path | Callable[[], Path] | None = None,
         *,
         start: Callable[[str], subprocess.CompletedProcess[str]] = start_worker,
     ) -> None:
@@ -51,7 +46,8 @@ class PipTools:
 
         All targets are answered by one process; when nothing is asked for, by none.
         """
-        order = make_order(request, folder=_working_folder(), cache_dir=self._cache_dir)
+        folder = self._cache_dir() if callable(self._cache_dir) else self._cache_dir
+        order = make_order(request, folder=_working_folder(), cache_dir=folder)
         if asks_for_nothing(order):
             return read_answer(empty_answer(order), request)
         try:

@@ -7,7 +7,9 @@ version within the bounds that are known so far. Nothing depends on it but the t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from threading import Lock, Thread
 
@@ -20,7 +22,7 @@ from scriptlock.resolve.offers import Offers
 from scriptlock.resolve.protocol import Question
 from scriptlock.resolve.solutions import applicable, parse
 
-THREADS = 9
+THREADS = 24
 """With the resolver itself, as many connections to one host as pip's session keeps open."""
 
 
@@ -29,15 +31,16 @@ class Prefetch:
 
     def __init__(self, offers: Offers, *, threads: int = THREADS) -> None:
         self._offers = offers
-        self._steps = SimpleQueue[tuple[_Trail, NormalizedName]]()
-        self._begun: set[str] = set()
+        self._steps = SimpleQueue[Callable[[], object]]()
+        self._begun: set[tuple[str, tuple[str, ...]]] = set()
         self._threads = [Thread(target=self._work, daemon=True) for _ in range(threads)]
 
     def start(self, question: Question) -> None:
         """Begin to ask for what a target needs, unless that was begun before."""
-        if str(question.target) in self._begun:
+        whole = (str(question.target), tuple(one["text"] for one in question.requirements))
+        if whole in self._begun:
             return
-        self._begun.add(str(question.target))
+        self._begun.add(whole)
         trail = _Trail(question, self._offers)
         for asked in question.requirements:
             self._plan(trail, parse(asked["text"]))
@@ -45,18 +48,27 @@ class Prefetch:
             if thread.ident is None:
                 thread.start()
 
+    def hurry(self, question: Question, requires: Iterable[str]) -> None:
+        """Ask for what a version requires to which the resolver came in another way than expected."""
+        trail = _Trail(question, self._offers)
+        markers = {**question.target.markers, "extra": ""}
+        for requirement in applicable(map(parse, requires), markers, plain=True):
+            if requirement.url is None and trail.narrows(requirement):
+                self._steps.put(partial(trail.requires, canonicalize_name(requirement.name)))
+
     def _plan(self, trail: _Trail, requirement: Requirement) -> None:
         if requirement.url is None and trail.narrows(requirement):
-            self._steps.put((trail, canonicalize_name(requirement.name)))
+            self._steps.put(partial(self._follow, trail, canonicalize_name(requirement.name)))
+
+    def _follow(self, trail: _Trail, name: NormalizedName) -> None:
+        for requirement in trail.follow(name):
+            self._plan(trail, requirement)
 
     def _work(self) -> None:
         while True:
-            trail, name = self._steps.get()
-            try:
-                for requirement in trail.follow(name):
-                    self._plan(trail, requirement)
-            except Exception:  # noqa: BLE001, S110 - who needs it meets the same trouble, and can tell it
-                pass
+            step = self._steps.get()
+            with suppress(Exception):  # who needs it meets the same trouble, and can tell it
+                step()
 
 
 class _Trail:
@@ -68,7 +80,7 @@ class _Trail:
         self._lock = Lock()
         self._bounds: dict[NormalizedName, SpecifierSet] = {}
         self._extras: defaultdict[NormalizedName, set[str]] = defaultdict(set)
-        self._followed: set[tuple[NormalizedName, Version, str]] = set()
+        self._followed: set[tuple[NormalizedName, Version | None, str]] = set()
 
     def narrows(self, requirement: Requirement) -> bool:
         """Return whether a requirement says anything new about a package, and take it in."""
@@ -82,18 +94,21 @@ class _Trail:
         return is_new
 
     def follow(self, name: NormalizedName) -> Iterator[Requirement]:
-        """Yield what a package requires that was not yielded before."""
-        version = next(self._versions(name), None)
-        link = version and self._offers.best(name, version, self._question.target)
-        if version is None or link is None:
-            return
-        requires = [*map(parse, self._offers.requires(link) or ())]
+        """Yield what the best version of a package requires and was not yielded before."""
+        version, requires = self.requires(name)
+        requirements = [*map(parse, requires)]
         for extra in ("", *self._extras[name].copy()):
             step = (name, version, extra)
             if step not in self._followed:
                 self._followed.add(step)
                 markers = {**self._question.target.markers, "extra": extra}
-                yield from applicable(requires, markers, plain=not extra)
+                yield from applicable(requirements, markers, plain=not extra)
+
+    def requires(self, name: NormalizedName) -> tuple[Version | None, tuple[str, ...]]:
+        """Return the best version within the bounds, None if there is none, and what it requires."""
+        version = next(self._versions(name), None)
+        link = version and self._offers.best(name, version, self._question.target)
+        return version, (link and self._offers.requires(link)) or ()
 
     def _versions(self, name: NormalizedName) -> Iterator[Version]:
         """Yield the versions that a resolver would try, the first one first."""

@@ -1,4 +1,4 @@
-"""Rows of an index page in JSON (PEP 691), as cheap as they can be: most pages list thousands, and few are looked at."""
+"""Rows of an index page in JSON (PEP 691), cheap to make: there are thousands, and few are looked at."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class Row:
     @property
     def upload_time(self) -> datetime | None:
         """When it was uploaded, if the index tells (PEP 700)."""
-        moment: datetime | None = self.link.upload_time
-        return moment
+        told = self._told.get("upload-time")
+        return datetime.fromisoformat(told) if told else None
 
     @property
     def link(self) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from packaging.requirements import Requirement
@@ -32,7 +33,8 @@ def solve(borrowed: Borrowed, access: Access, question: Question) -> tuple[Solut
 
     :raises ResolutionError: if there is none.
     """
-    access.indexes.prefetch.start(question)
+    prefetch = access.indexes.prefetch
+    prefetch.start(question)
     here = borrowed.default_environment()
     policy = SourcePolicy(
         target=question.target,
@@ -48,7 +50,7 @@ def solve(borrowed: Borrowed, access: Access, question: Question) -> tuple[Solut
         _seen_as(borrowed, question.target),
         policy.enforced(borrowed),
         circles_survived(borrowed),
-        access.indexes.metadata.handed_to(borrowed),
+        access.indexes.metadata.handed_to(borrowed, partial(prefetch.hurry, question)),
     ):
         repository = access.repository(question.target)
         candidates, extras = _solve(borrowed, access, question, repository)

@@ -24,6 +24,8 @@ from scriptlock.resolve.references import file_named_by
 OFFLINE_HINT = "a script whose lock is fresh and whose environment is ready runs without any index"
 PAGES = ("text/html", "application/vnd.pypi.simple.v1+html", "application/vnd.pypi.simple.v1+json")
 """The content types of index pages (PEP 503, PEP 691)."""
+ANEW = "max-age=0"
+"""What a request says that pip was told to ask anew, however fresh the page is that is kept."""
 
 
 class Wire:
@@ -89,10 +91,11 @@ class Wire:
     def _kept_or_asked_for(self, url: str, judge: Callable[[Any], None], *args: Any, **kwargs: Any) -> Any:
         """Return a response with its whole body; ``judge`` raises if it is none that counts."""
         known = self._kept.answer(url)
-        if known and known.is_fresh:
+        headers = kwargs.get("headers") or {}
+        if known and known.is_fresh and headers.get("Cache-Control") != ANEW:
             return self._again(url, known)
         if known:
-            kwargs["headers"] = {**(kwargs.get("headers") or {}), **validators(known.headers)}
+            kwargs["headers"] = {**headers, **validators(known.headers)}
         response = self._ask(self._send, "GET", url, *args, **kwargs)
         if known and response.status_code == HTTPStatus.NOT_MODIFIED:
             # What it does not repeat still holds.

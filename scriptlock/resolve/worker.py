@@ -12,47 +12,78 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 from scriptlock.errors import ScriptlockError
 from scriptlock.pip_configuration import take_configuration
-from scriptlock.resolve.borrowed import NAMES, REACHING, borrow
+from scriptlock.resolve.borrowed import NAMES, borrow, borrow_for_indexes
 from scriptlock.resolve.indexes import Indexes
 from scriptlock.resolve.protocol import failure, in_turn, questions
 
 
 def main() -> None:
-    """Answer the order on standard input; whatever pip prints goes to standard error."""
-    gc.disable()  # what is made here is needed to the end, and it takes a third of the time to look for garbage
+    """Answer the orders on standard input; whatever pip prints goes to standard error."""
+    gc.disable()  # an order needs what it makes to its end; to look for garbage takes a third of the time
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     logging.getLogger("pip").propagate = False
     logging.getLogger("pip").addHandler(logging.NullHandler())
-    order = json.load(sys.stdin)
-    with answers:
-        json.dump(respond(order), answers)
+    with suppress(ScriptlockError):  # who sends an order is told
+        borrow_for_indexes(NAMES)
+    clerk = Clerk()
+    with closing(clerk):
+        for line in sys.stdin:
+            answers.write(f"{json.dumps(clerk.respond(json.loads(line)))}\n")
+            answers.flush()
+            gc.collect()
 
 
-def respond(order: Mapping[str, Any], names: Mapping[str, str] = NAMES) -> dict[str, Any]:
-    """Return the answer to an order: resolutions, or why there are none.
+class Clerk:
+    """Answers orders. What it learns of the indexes for one of them it does not ask again for the next.
 
-    From here on the process has no pip configuration but that of the order.
+    The first order leaves this process no pip configuration but that of its folder.
 
     :param names: where to find what is borrowed from pip and pip-tools.
     """
-    try:
-        reaching = borrow({name: names[name] for name in REACHING})
-        configured = take_configuration(order["folder"])
-        asked = list(questions(order))
-        with closing(Indexes(reaching, order, configured)) as indexes:
+
+    def __init__(self, names: Mapping[str, str] = NAMES) -> None:
+        self._names = names
+        self._configured: dict[str, Any] | None = None
+        self._indexes: dict[str, Indexes] = {}
+
+    def respond(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the answer to an order: resolutions, or why there are none."""
+        try:
+            indexes = self._indexes_for(order)
+            asked = list(questions(order))
             indexes.prefetch.start(asked[in_turn(asked)[0]])
             # While the first answers are under way there is time to load the rest.
             from scriptlock.resolve.access import Access
             from scriptlock.resolve.answers import answers
 
-            borrowed = borrow(names)
+            borrowed = borrow(self._names)
             access = Access(borrowed, indexes, prereleases=order["prereleases"])
             return {"resolutions": answers(borrowed, access, asked)}
-    except ScriptlockError as error:
-        return failure(error)
+        except ScriptlockError as error:
+            return failure(error)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for indexes in self._indexes.values():
+            indexes.close()
+
+    def _indexes_for(self, order: Mapping[str, Any]) -> Indexes:
+        borrowed = borrow_for_indexes(self._names)
+        key = json.dumps({name: value for name, value in order.items() if name != "targets"})
+        if key not in self._indexes:
+            if self._configured is None:
+                self._configured = take_configuration(order["folder"])
+            self._indexes[key] = Indexes(borrowed, order, self._configured)
+        return self._indexes[key]
+
+
+def respond(order: Mapping[str, Any], names: Mapping[str, str] = NAMES) -> dict[str, Any]:
+    """Return the answer to one order; see :class:`Clerk`."""
+    with closing(Clerk(names)) as clerk:
+        return clerk.respond(order)

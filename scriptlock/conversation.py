@@ -1,0 +1,65 @@
+"""A process that answers orders, one line each, until nobody wants anything more of it.
+
+Loaded before anything else is: while the one process is starting, the other can load the rest.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from threading import Lock
+from typing import Self
+
+from scriptlock.process import Begun
+
+BOOT = "import os, sys; sys.path.append(sys.argv[1]); from {module} import main; main(); os._exit(0)"
+"""Appended, so that a scriptlock that is not installed works and nothing beside it hides a module.
+
+Ending at once is its last act: to take down all that it loaded can take as long as its work did.
+"""
+RESOLVER = "scriptlock.resolve.worker"
+
+
+class Conversation:
+    """Orders for a worker, which is started for the first of them; threads may share it.
+
+    :param module: whose ``main`` answers.
+    """
+
+    def __init__(self, module: str = RESOLVER) -> None:
+        home = Path(__file__).resolve().parents[1]
+        self._argv = [sys.executable, "-I", "-c", BOOT.format(module=module), str(home)]
+        self._mutex = Lock()
+        self._worker: Begun | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the worker."""
+        if self._worker is not None:
+            self._worker.close()
+
+    def begin(self) -> Begun:
+        """Start the worker now, if it is not started.
+
+        :raises OSError: if this Python cannot be started.
+        """
+        if self._worker is None:
+            self._worker = Begun(self._argv)
+        return self._worker
+
+    def __call__(self, order: str) -> subprocess.CompletedProcess[str]:
+        """Return what the worker answered, and how it ended if it did in place of an answer.
+
+        :param order: one line.
+        :raises OSError: if this Python cannot be started.
+        """
+        with self._mutex:
+            worker = self.begin()
+            answer = worker.ask(order)
+            if answer:
+                return subprocess.CompletedProcess(self._argv, 0, answer, "")
+            self._worker = None
+            return worker.finish()
