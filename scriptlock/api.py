@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,6 +24,9 @@ from scriptlock.script import Script, require_embeddable
 from scriptlock.targets import Target, covers, host_target, require_covered, select
 
 if TYPE_CHECKING:
+    from pathlib import Path
+    from subprocess import CompletedProcess
+
     from packaging.specifiers import SpecifierSet
 
     from scriptlock.cache.environments import Environment
@@ -127,7 +130,7 @@ def lock(
     preferred = tuple(pin for pin in (kept.pins if kept else ()) if pin.name not in forgotten)
     if exclude_newer is None:
         exclude_newer = header.settings.cutoff(datetime.now(UTC).replace(microsecond=0))
-    resolver = resolver or _default_resolver()
+    resolver = resolver or default_resolver()
     return make_lock(header, grid, resolver, preferred=preferred, exclude_newer=exclude_newer, notify=notify)
 
 
@@ -160,13 +163,22 @@ def _grid(header: Header, host: Target, environments: Sequence[str], *, here: bo
         raise
 
 
-def _default_resolver() -> Resolver:
+def default_resolver(start: Callable[[str], CompletedProcess[str]] | None = None) -> Resolver:
+    """Return pip-tools, with the user's cache, which is not looked at before it is needed.
+
+    :param start: has a worker answer an order; None for one worker for each order.
+    """
+    from scriptlock.resolve.pip_tools import PipTools, start_worker
+
+    return PipTools(cache_dir=_answers_of_indexes, start=start or start_worker)
+
+
+def _answers_of_indexes() -> Path:
     from scriptlock.cache.layout import Cache
-    from scriptlock.resolve.pip_tools import PipTools
 
     cache = Cache.default()
     cache.prepare()
-    return PipTools(cache_dir=cache.http)
+    return cache.http
 
 
 def sync(

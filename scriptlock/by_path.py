@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from scriptlock import api
 from scriptlock.api import nobody
 from scriptlock.by_text import built_python, kept_lock, must_be_locked, prepare
+from scriptlock.conversation import Conversation
 from scriptlock.errors import CacheError, FileTrouble, ScriptChanged, ScriptlockError
 from scriptlock.files import ScriptFile, read_script, write_script
 from scriptlock.locking import Notify
@@ -122,7 +123,11 @@ def _note_resolved(lock: Lock) -> None:
 
 
 def lock_files(
-    paths: Iterable[AnyPath], *, executor: Executor | None = None, **options: Any
+    paths: Iterable[AnyPath],
+    *,
+    executor: Executor | None = None,
+    worker: Conversation | None = None,
+    **options: Any,
 ) -> Iterator[LockResult]:
     """Lock many scripts at once; yield a result for each, in the order of the paths.
 
@@ -132,6 +137,7 @@ def lock_files(
 
     :param executor: where the work is done: threads or processes, here or elsewhere; by default a few
         threads, in which scripts that ask for the same get the same lock, made once.
+    :param worker: which process asks the indexes for all of them, if it is not to be one of their own.
     :param options: those of :func:`lock_file`.
     """
     scripts = [Path(path) for path in paths]  # a list, for Dask's executor takes no iterators
@@ -139,8 +145,9 @@ def lock_files(
         yield from executor.map(partial(_try_lock_file, options=options), scripts)
         return
     shared = SharedLocks()
-    work = partial(_try_lock_file, options={"choose": shared.lock, **options})
-    with ThreadPoolExecutor(max_workers=4) as threads:
+    with worker or Conversation() as answering, ThreadPoolExecutor(max_workers=4) as threads:
+        resolver = api.default_resolver(answering)
+        work = partial(_try_lock_file, options={"choose": shared.lock, "resolver": resolver, **options})
         try:
             results = {number: threads.submit(work, scripts[number]) for number in distinct_first(scripts)}
             for number in range(len(scripts)):
