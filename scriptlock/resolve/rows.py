@@ -9,8 +9,8 @@ from typing import Any
 
 JSON = "application/vnd.pypi.simple.v1+json"
 """The content type of such a page."""
-_TELLING = frozenset("%?#")
-"""Where one of them is in the last part of a URL, only pip knows what it makes of it."""
+_TELLING = re.compile(r"[%?#\s]")
+"""Where one of them is in a URL, only pip knows what it makes of it."""
 
 
 class Row:
