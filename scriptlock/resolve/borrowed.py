@@ -75,7 +75,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
     }
 )
 """Where each is found, as ``module:attribute.attribute``."""
-REACHING = frozenset(
+REACHING = tuple(
     "IndexGroupCommand Link PipError RequestException Response build_session collect_sources "
     "create_collector fetch_response index_group is_secure_origin link_hashes make_option_group networking "
     "parse_links update_index_urls user_agent".split()
