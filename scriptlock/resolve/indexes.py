@@ -57,6 +57,7 @@ class Indexes:
 
     def close(self) -> None:
         """Close every connection, those included on which pip gave up half-way."""
+        self.prefetch.close()
         self.wire.close()
         self._sessions.close()
 
