@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -79,5 +80,12 @@ def _locked(workshop: Workshop, requirements: Sequence[str]) -> tuple[Path, Path
 
 
 def forget_environments(caches: Path) -> None:
-    """Remove the environments, ours and uv's, and leave what they are built from."""
-    remove(*caches.glob("scriptlock/v1/environments/*"), *caches.glob("uv/environments-v*"))
+    """Put the environments out of the way, ours and uv's, and leave what they are built from.
+
+    Not removed: where ten thousand files have just been deleted, a file system takes five times as long
+    to make a folder (ext4 passes over every inode that was freed within the last minutes).
+    """
+    for folder in (*caches.glob("scriptlock/v1/environments/*"), *caches.glob("uv/environments-v*")):
+        aside = caches.with_name("forgotten")
+        aside.mkdir(exist_ok=True)
+        folder.rename(aside / secrets.token_hex(8))
