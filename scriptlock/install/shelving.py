@@ -8,9 +8,10 @@ import re
 from pathlib import Path
 
 from scriptlock.errors import InstallError
+from scriptlock.install.commands import Command, describe
 from scriptlock.install.record import record
-from scriptlock.install.shelves import CONTENT, FORMAT, WHEEL, Shelves
-from scriptlock.install.wheels import Wheel, timestamp, unpack
+from scriptlock.install.shelves import CONTENT, FORMAT, WHEEL, Shelves, timestamp
+from scriptlock.install.wheels import Wheel, unpack
 from scriptlock.model import Pin
 
 SAFE_COMMAND = re.compile(r"(?!\.+$)[^\s/\\:\0-][^/\\:\0]*")
@@ -61,7 +62,7 @@ def _description(wheel: Wheel, filename: str, content: Path) -> dict[str, object
     }
 
 
-def _commands(declared: Path, filename: str) -> list[tuple[str, str, str, str]]:
+def _commands(declared: Path, filename: str) -> list[Command]:
     from installer.utils import parse_entrypoints
 
     try:
@@ -73,4 +74,4 @@ def _commands(declared: Path, filename: str) -> list[tuple[str, str, str, str]]:
     for name, *_ in entry_points:
         if not SAFE_COMMAND.fullmatch(name):
             raise InstallError(f"{filename} has a command whose name is no file name: {name!r}")
-    return [(section, name, module, attribute) for name, module, attribute, section in entry_points]
+    return [describe(section, name, module, attribute) for name, module, attribute, section in entry_points]

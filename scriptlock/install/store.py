@@ -12,15 +12,11 @@ from scriptlock.cache.layout import Cache
 from scriptlock.errors import InstallError, Offline
 from scriptlock.install import EmptyEnvironment
 from scriptlock.install.compile import compile_in_background, python_name
-from scriptlock.install.fetch import Order, fetch
 from scriptlock.install.link import Filling, Spoiled
-from scriptlock.install.pip import PipInstaller
 from scriptlock.install.shelves import Shelves, StoredWheel
 from scriptlock.install.tags import Preference
 from scriptlock.interpreters import Interpreter
 from scriptlock.model import Pin
-from scriptlock.pip_configuration import redact
-from scriptlock.resolve.references import allowing
 
 NO_WHEEL = "depend on a release, or on the URL of a wheel"
 TRIES = 3
@@ -37,6 +33,7 @@ class StoreInstaller:
     :param index_url: takes the place of the configured index; extra indexes and find-links stay.
     :param allow_sdist: packages that may be built from source, which runs their code; wheels only otherwise.
     :param link: makes a hard link; what it cannot link is copied.
+    :param threads: how many may link at once; as many as there are processors by default.
     :param compile_wheels: is given the digests of wheels that have no bytecode yet for the interpreter.
     """
 
@@ -48,16 +45,18 @@ class StoreInstaller:
         allow_sdist: Collection[NormalizedName] = (),
         link: Callable[[str, str], None] = os.link,
         compile_wheels: Compile = compile_in_background,
+        threads: int | None = None,
     ) -> None:
         self.cache, self.index_url, self.allow_sdist = cache, index_url, frozenset(allow_sdist)
         self._shelves, self._link, self._compile_wheels = Shelves(cache), link, compile_wheels
+        self._threads = threads
 
     def install(self, pins: Sequence[Pin], environment: EmptyEnvironment, /, *, offline: bool) -> None:
         """Install exactly the pins, as :class:`scriptlock.install.Installer` has it."""
         for pin in pins:
             self._refuse_unfit(pin)
         with self._shelves.shared() as lease:
-            filling = Filling(environment, self._link)
+            filling = Filling(environment, self._link, threads=self._threads)
             for _ in range(TRIES):
                 wheels, source = self._gather(pins, environment.interpreter, lease, offline=offline)
                 try:
@@ -69,13 +68,19 @@ class StoreInstaller:
             else:
                 raise InstallError("the wheel store changes all the time", "look who writes to it")
         if source:
+            from scriptlock.install.pip import PipInstaller
+
             pip = PipInstaller(self.cache.http, index_url=self.index_url, allow_sdist=self.allow_sdist)
             pip.install(source, environment, offline=offline)
 
     def _refuse_unfit(self, pin: Pin) -> None:
         if pin.git is not None and pin.name not in self.allow_sdist:
+            from scriptlock.resolve.references import allowing
+
             raise InstallError(f"{pin.name} comes as source, from a repository", allowing(pin.name))
         if pin.url is not None and pin.name not in self.allow_sdist and not _is_wheel(pin.url):
+            from scriptlock.pip_configuration import redact
+
             raise InstallError(f"{pin.name} is pinned to {redact(pin.url)}, which is no wheel", NO_WHEEL)
 
     def _gather(
@@ -93,6 +98,8 @@ class StoreInstaller:
                 found |= self._find(missing, interpreter)
                 missing = [pin for pin in missing if pin.name not in found]
                 if missing:
+                    from scriptlock.install.fetch import Order, fetch
+
                     order = Order(
                         index_url=self.index_url, allow_sdist=self.allow_sdist, tags=interpreter.tags
                     )
@@ -118,13 +125,9 @@ class StoreInstaller:
         self, filling: Filling, interpreter: Interpreter, wheels: Sequence[tuple[Pin, StoredWheel]]
     ) -> None:
         python = python_name(interpreter)
-        uncompiled = []
-        for pin, wheel in wheels:
-            bytecode = self._shelves.bytecode(wheel, python)
-            if bytecode is None:
-                uncompiled.append(wheel.sha256)
-            filling.add(wheel, pin, bytecode)
-        if uncompiled:
+        stock = [(wheel, pin, self._shelves.bytecode(wheel, python)) for pin, wheel in wheels]
+        filling.add(stock)
+        if uncompiled := [wheel.sha256 for wheel, _, bytecode in stock if bytecode is None]:
             self._compile_wheels(self.cache, interpreter, uncompiled)
 
 
