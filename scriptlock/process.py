@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import subprocess
 
 PIP_VARIABLES = frozenset(
     f"PIP_{name}"
@@ -44,6 +46,9 @@ def run(
     :param inherit: descriptors it keeps open.
     :raises OSError: if it cannot be started.
     """
+    import subprocess
+    import tempfile
+
     # A module in the working folder would be imported before the real one. The same folder is for its
     # temporary files: pip leaves them behind when it is killed.
     with tempfile.TemporaryDirectory(prefix="scriptlock-", ignore_cleanup_errors=True) as folder:
