@@ -24,10 +24,10 @@ from scriptlock.cache.environments import Environment, open_environment
 from scriptlock.cache.layout import Cache
 from scriptlock.errors import CacheError, InstallError, Offline
 from scriptlock.install import bytecode
-from scriptlock.install.commands import describe, shebang, write
+from scriptlock.install.commands import shebang, write
 from scriptlock.install.compile import compile_in_background, python_name
 from scriptlock.install.shelves import NEW, Shelves
-from scriptlock.install.shelving import shelve
+from scriptlock.install.shelving import describe, shelve
 from scriptlock.install.store import StoreInstaller
 from scriptlock.interpreters import Interpreter, find_interpreter
 from support.index import Index

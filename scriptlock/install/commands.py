@@ -14,15 +14,6 @@ Command = tuple[str, str, str, str, str]
 """An entry point to run: section (console or gui), name, module, attribute, and the lines below the first."""
 
 
-def describe(section: str, name: str, module: str, attribute: str) -> Command:
-    """Return an entry point together with the text that is the same in every environment."""
-    from installer.scripts import Script
-
-    script = Script(name, module, attribute, section)  # type: ignore[arg-type]  # console or gui, it says itself
-    _, text = script.generate("python", "posix")
-    return section, name, module, attribute, text.partition(b"\n")[2].decode()
-
-
 def write(command: Command, python: Path) -> tuple[str, bytes]:
     """Return the name and the content of the file that starts an entry point."""
     section, name, module, attribute, text = command
