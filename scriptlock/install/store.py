@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
 from packaging.utils import NormalizedName
 
 from scriptlock.cache.layout import Cache
 from scriptlock.errors import InstallError, Offline
-from scriptlock.install import EmptyEnvironment
+from scriptlock.install import EmptyEnvironment, Fill
 from scriptlock.install.compile import compile_in_background, python_name
 from scriptlock.install.link import Filling, Spoiled
 from scriptlock.install.shelves import Shelves, StoredWheel
@@ -23,6 +24,7 @@ TRIES = 3
 """How often a spoiled file may turn up in the store before something else must be wrong."""
 
 Compile = Callable[[Cache, Interpreter, Sequence[str]], None]
+Gathered = tuple[list[tuple[Pin, StoredWheel]], list[Pin]]
 
 
 class StoreInstaller:
@@ -53,20 +55,45 @@ class StoreInstaller:
 
     def install(self, pins: Sequence[Pin], environment: EmptyEnvironment, /, *, offline: bool) -> None:
         """Install exactly the pins, as :class:`scriptlock.install.Installer` has it."""
+        with self.begin(pins, environment.interpreter, offline=offline) as fill:
+            fill(environment)
+
+    @contextmanager
+    def begin(self, pins: Sequence[Pin], interpreter: Interpreter, /, *, offline: bool) -> Iterator[Fill]:
+        """Begin to fetch what is missing, as :class:`scriptlock.install.Hasty` has it."""
         for pin in pins:
             self._refuse_unfit(pin)
-        with self._shelves.shared() as lease:
-            filling = Filling(environment, self._link, threads=self._threads)
-            for _ in range(TRIES):
-                wheels, source = self._gather(pins, environment.interpreter, lease, offline=offline)
-                try:
-                    self._fill(filling, environment.interpreter, wheels)
-                except Spoiled as found:
-                    self._shelves.drop(found.wheel)
-                else:
-                    break
-            else:
-                raise InstallError("the wheel store changes all the time", "look who writes to it")
+        with (
+            self._shelves.shared() as lease,
+            self._gathering(pins, interpreter, lease, offline=offline) as gathered,
+        ):
+
+            def fill(environment: EmptyEnvironment) -> None:
+                self._fill(environment, *gathered(), pins=pins, lease=lease, offline=offline)
+
+            yield fill
+
+    def _fill(
+        self,
+        environment: EmptyEnvironment,
+        wheels: Sequence[tuple[Pin, StoredWheel]],
+        source: Sequence[Pin],
+        *,
+        pins: Sequence[Pin],
+        lease: int,
+        offline: bool,
+    ) -> None:
+        filling = Filling(environment, self._link, threads=self._threads)
+        for _ in range(TRIES):
+            try:
+                self._put(filling, environment.interpreter, wheels)
+                break
+            except Spoiled as found:
+                self._shelves.drop(found.wheel)
+            with self._gathering(pins, environment.interpreter, lease, offline=offline) as gathered:
+                wheels, source = gathered()
+        else:
+            raise InstallError("the wheel store changes all the time", "look who writes to it")
         if source:
             from scriptlock.install.pip import PipInstaller
 
@@ -83,37 +110,41 @@ class StoreInstaller:
 
             raise InstallError(f"{pin.name} is pinned to {redact(pin.url)}, which is no wheel", NO_WHEEL)
 
-    def _gather(
+    @contextmanager
+    def _gathering(
         self, pins: Sequence[Pin], interpreter: Interpreter, lease: int, *, offline: bool
-    ) -> tuple[list[tuple[Pin, StoredWheel]], list[Pin]]:
-        """Return the stored wheel of each pin, fetched if need be, and the pins that come as source."""
+    ) -> Iterator[Callable[[], Gathered]]:
+        """Begin to fetch what the store lacks; give what waits for that.
+
+        It returns the stored wheel of each pin, and the pins that come as source.
+        """
         found = self._find(pins, interpreter)
         source = {pin.name for pin in pins if pin.git or (pin.url is not None and not _is_wheel(pin.url))}
         missing = [pin for pin in pins if pin.name not in found and pin.name not in source]
         if offline and (missing or source):
             raise Offline(_missing(pin for pin in pins if pin.name not in found))
-        if missing:
-            with self._shelves.fetching(pin.name for pin in missing) as leases:
+        with ExitStack() as held:
+            finish = None
+            if missing:
+                leases = held.enter_context(self._shelves.fetching(pin.name for pin in missing))
                 # Somebody else may have fetched them meanwhile.
                 found |= self._find(missing, interpreter)
                 missing = [pin for pin in missing if pin.name not in found]
-                if missing:
-                    from scriptlock.install.fetch import Order, fetch
+            if missing:
+                from scriptlock.install.fetch import Order, fetching
 
-                    order = Order(
-                        index_url=self.index_url, allow_sdist=self.allow_sdist, tags=interpreter.tags
-                    )
-                    source |= fetch(self.cache, missing, order, inherit=[lease, *leases])
-                    found |= self._find(missing, interpreter)
-        lacking = [pin for pin in pins if pin.name not in found and pin.name not in source]
-        if lacking:
-            raise InstallError(
-                f"{lacking[0].name} was fetched, and is gone from the wheel store", "try again"
-            )
-        return (
-            [(pin, found[pin.name]) for pin in pins if pin.name in found],
-            [pin for pin in pins if pin.name in source],
-        )
+                order = Order(index_url=self.index_url, allow_sdist=self.allow_sdist, tags=interpreter.tags)
+                worker = fetching(self.cache, missing, order, inherit=[lease, *leases])
+                finish = held.enter_context(worker)
+
+            def gathered() -> Gathered:
+                if finish is not None:
+                    source.update(finish())
+                    found.update(self._find(missing, interpreter))
+                held.close()  # a wheel may turn out to be spoiled, and has to be fetched once more then
+                return _sorted_out(pins, found, source)
+
+            yield gathered
 
     def _find(self, pins: Sequence[Pin], interpreter: Interpreter) -> dict[NormalizedName, StoredWheel]:
         """Return the best wheel of each pin that the store has, where it has one."""
@@ -121,7 +152,7 @@ class StoreInstaller:
         best = {pin.name: self._shelves.best(pin, preference) for pin in pins if pin.git is None}
         return {name: wheel for name, wheel in best.items() if wheel is not None}
 
-    def _fill(
+    def _put(
         self, filling: Filling, interpreter: Interpreter, wheels: Sequence[tuple[Pin, StoredWheel]]
     ) -> None:
         python = python_name(interpreter)
@@ -129,6 +160,18 @@ class StoreInstaller:
         filling.add(stock)
         if uncompiled := [wheel.sha256 for wheel, _, bytecode in stock if bytecode is None]:
             self._compile_wheels(self.cache, interpreter, uncompiled)
+
+
+def _sorted_out(
+    pins: Sequence[Pin], found: Mapping[NormalizedName, StoredWheel], source: Collection[NormalizedName]
+) -> Gathered:
+    lacking = [pin for pin in pins if pin.name not in found and pin.name not in source]
+    if lacking:
+        raise InstallError(f"{lacking[0].name} was fetched, and is gone from the wheel store", "try again")
+    return (
+        [(pin, found[pin.name]) for pin in pins if pin.name in found],
+        [pin for pin in pins if pin.name in source],
+    )
 
 
 def _is_wheel(url: str) -> bool:
