@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import platform
 import sys
@@ -120,6 +119,8 @@ def _admits(requires_python: SpecifierSet | None, version: Version) -> bool:
 
 def _found(wanted: str | None, memory: Path | None, environ: Mapping[str, str]) -> list[PythonInfo]:
     """Return the Pythons that answer to the wish, the most preferred first."""
+    import logging
+
     from python_discovery import DiskCache, PythonInfo, iter_interpreters
 
     # It warns of every Python 2 on the way, and without a handler that would end up on stderr.
