@@ -64,10 +64,11 @@ def read_table(text: str, line: int) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise InvalidFooter("the footer has no [tool.scriptlock] table", line, REMAKE)
     version = table.get("lock-version")
-    place = _find_line(text, line, "lock-version")
     if isinstance(version, bool) or not isinstance(version, int):
+        place = _find_line(text, line, "lock-version")
         raise InvalidFooter("the footer's lock-version is not a whole number", place, REMAKE)
     if version > LOCK_VERSION:
+        place = _find_line(text, line, "lock-version")
         reason = f"the footer has lock-version {version}, and this scriptlock knows none above {LOCK_VERSION}"
         raise NewerFooter(reason, place, "upgrade scriptlock")
     if version < LOCK_VERSION or len(whole) > 1 or len(tool or ()) > 1:
