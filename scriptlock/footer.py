@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from scriptlock import tomltext
@@ -137,7 +138,13 @@ def write_footer(lock: Lock) -> tuple[str, ...]:
 
     :raises InvalidFooter: if a URL of the lock carries credentials.
     """
-    table = to_table(lock)
+    return _write_table(json.dumps(to_table(lock)))
+
+
+@lru_cache(maxsize=32)  # many scripts that are locked at once get the same lock
+def _write_table(as_json: str) -> tuple[str, ...]:
+    # By its text, for locks that are equal need not be written alike: 1.0 equals 1.
+    table = json.loads(as_json)
     text = f"{_TITLE}\n{_toml({**table, 'content': digest(table)})}"
     lines = [f"# | {line}" if line else "# |" for line in text.removesuffix("\n").split("\n")]
     for line in lines:

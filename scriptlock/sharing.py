@@ -9,11 +9,13 @@ from threading import Lock as Mutex
 from typing import Any
 
 from scriptlock import api
+from scriptlock.document import to_table
 from scriptlock.errors import InvalidScript, ScriptlockError
 from scriptlock.files import read_script
+from scriptlock.header import digest
 from scriptlock.locking import Notify
 from scriptlock.model import Lock
-from scriptlock.script import Script, embed, parse, require_embeddable
+from scriptlock.script import Script, parse, require_embeddable
 
 _Made = tuple[Lock, tuple[str, ...]]
 """A lock, and what a person should know of it."""
@@ -87,7 +89,7 @@ def what_is_asked(script: Script) -> str:
         inputs = script.header.inputs if script.header else ""
     except InvalidScript:
         inputs = ""  # for all of them the answer is an error, which is not shared
-    return f"{inputs}\n{embed('', script.lock)}"
+    return f"{inputs}\n{digest(to_table(script.lock)) if script.lock else ''}"
 
 
 def distinct_first(paths: Iterable[Path]) -> list[int]:

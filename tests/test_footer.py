@@ -122,6 +122,14 @@ def test_a_footer_says_what_was_written() -> None:
     assert read(WRITTEN.replace("\n", "\r\n")) == FULL
 
 
+def test_locks_that_are_equal_are_each_written_as_they_are() -> None:
+    short, long = (replace(LOCK, pins=(pin("a", version, A),)) for version in ("1", "1.0"))
+
+    assert short == long
+    for lock in (short, long, short):
+        assert f'# | a = "{lock.pins[0].version}"' in write_footer(lock)
+
+
 def test_a_lock_without_pins_is_short() -> None:
     empty = replace(LOCK, pins=())
 
