@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from scriptlock.errors import InvalidFooter
-from scriptlock.model import COMMIT, DIGEST, HASH, Lock, Pin
+from scriptlock.model import COMMIT, DIGEST, Lock, Pin, are_hashes
 
 LOCK_VERSION = 1
 KEYS = frozenset(
@@ -97,6 +97,13 @@ def from_table(table: dict[str, Any], line_of: Callable[..., int]) -> Lock:
 @lru_cache(maxsize=1024)  # the same few stand in most footers
 def _read_marker(text: str) -> Marker:
     return Marker(text)
+
+
+@lru_cache(maxsize=1024)
+def _read_version(text: str) -> tuple[Version, str]:
+    """Return the version, and how it is written."""
+    version = Version(text)
+    return version, str(version)
 
 
 class _Reader:
@@ -185,9 +192,9 @@ class _Reader:
     def hashes(self, name: str, texts: object) -> tuple[str, ...]:
         if not isinstance(texts, list):
             raise self.wrong(f"the hashes of {name} are not a list", "hashes", name)
-        for text in texts:
-            if not isinstance(text, str) or not HASH.fullmatch(text):
-                raise self.wrong(f"{name}: {text!r} is not sha256 with 64 hex digits", "hashes", name)
+        if not are_hashes(texts):
+            wrong = next(text for text in texts if not are_hashes([text]))
+            raise self.wrong(f"{name}: {wrong!r} is not sha256 with 64 hex digits", "hashes", name)
         return tuple(sorted(set(texts)))
 
     def pins_of(self, name: str, value: object, hashes: tuple[str, ...]) -> tuple[Pin, ...]:
@@ -224,10 +231,10 @@ class _Reader:
 
     def version(self, name: str, text: str | None) -> Version:
         try:
-            version = Version(text or "")
+            version, normalised = _read_version(text or "")
         except InvalidVersion as error:
             raise self.wrong(f"{name}: {text!r} is no version", "pins", name) from error
-        if str(version) != text:
+        if normalised != text:
             raise self.wrong(
                 f"{name}: {text!r} is not written as a normalised version, {version}", "pins", name
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scriptlock import tomltext
 from scriptlock.document import LOCK_VERSION, REMAKE, from_table, to_table
@@ -13,22 +13,18 @@ from scriptlock.errors import InvalidFooter
 from scriptlock.header import digest
 from scriptlock.model import Lock
 from scriptlock.source import BEGIN, END
-
-if TYPE_CHECKING:
-    from tomlkit.items import Array, InlineTable, Key, String, Table
+from scriptlock.spelling import ACTING, spell
 
 LONGEST = 1024 * 1024
 """Bytes that a footer may have; 100 packages with ten hashes each take a tenth of it."""
 
 _READ = re.compile(rb"#(?: \|(?: [\x20-\x7e]*)?| *)")
 _WRITTEN = re.compile(r"# \|(?: [\x20-\x7e]*[\x21-\x7e])?")
-_CONFLICT = (b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>")
-ACTING = re.compile(
-    r"""(?ix) \'{3} | \"{3} | \#\ /// | -\*- | coding[:=] | (?:^|\s)(?:vim?|ex)(?:[<=>]?\d+)?:
-    | Local\ Variables: | noqa | nosec | nopep8 | nolint
-    | (?:type|fmt|yapf|isort|pylint|mypy|pyright|ruff|flake8|pragma): | (?:>>>|<<<)\ scriptlock"""
+_UNTOUCHED = re.compile(
+    rb"%b\n(?:# \|(?: [\x20-\x7e]*+(?<! ))?+\n)*+%b\n?+" % (re.escape(BEGIN), re.escape(END))
 )
-"""What makes some tool act, wherever in a comment it stands."""
+"""A footer that no editor trimmed or padded, in a file whose lines end in LF."""
+_CONFLICT = (b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>")
 
 
 def read_lines(footer: bytes, line: int) -> str:
@@ -40,6 +36,9 @@ def read_lines(footer: bytes, line: int) -> str:
     """
     if len(footer) > LONGEST:
         raise InvalidFooter(f"the footer is longer than {LONGEST // 1024} KiB", line, REMAKE)
+    if _UNTOUCHED.fullmatch(footer):  # all of it at once
+        whole = footer[len(BEGIN) : footer.rindex(END)].decode("ascii")
+        return whole.replace("\n# |", "\n").replace("\n ", "\n")[1:]
     lines = [text.removesuffix(b"\r") for text in footer.removesuffix(b"\n").split(b"\n")][1:-1]
     for number, text in enumerate(lines, line + 1):
         if text.startswith(_CONFLICT):
@@ -145,7 +144,7 @@ def write_footer(lock: Lock) -> tuple[str, ...]:
 def _write_table(as_json: str) -> tuple[str, ...]:
     # By its text, for locks that are equal need not be written alike: 1.0 equals 1.
     table = json.loads(as_json)
-    text = f"{_TITLE}\n{_toml({**table, 'content': digest(table)})}"
+    text = f"{_TITLE}\n{spell({**table, 'content': digest(table)})}"
     lines = [f"# | {line}" if line else "# |" for line in text.removesuffix("\n").split("\n")]
     for line in lines:
         if not _WRITTEN.fullmatch(line) or ACTING.search(line):
@@ -154,95 +153,3 @@ def _write_table(as_json: str) -> tuple[str, ...]:
 
 
 _TITLE = "# Locked dependencies of this script. Refresh: scriptlock lock"
-
-
-def _toml(table: dict[str, Any]) -> str:
-    import tomlkit
-
-    main = tomlkit.table()
-    for key in ("lock-version", "inputs", "content", "requires-python", "exclude-newer", "index-url"):
-        if key in table:
-            value = table[key]
-            main.append(key, _string(value) if isinstance(value, str) else value)
-    main.append("environments", _array(table["environments"], indent="  "))
-    for key in ("pins", "hashes"):
-        if key in table:
-            main.add(tomlkit.nl())
-            main.append(key, _named(table[key]))
-    tool = tomlkit.table(is_super_table=True)
-    tool.append("scriptlock", main)
-    document = tomlkit.document()
-    document.append("tool", tool)
-    return document.as_string()
-
-
-def _named(values: dict[str, Any]) -> Table:
-    import tomlkit
-
-    table = tomlkit.table()
-    for name, value in values.items():
-        if isinstance(value, list):
-            is_hashes = isinstance(value[0], str) and value[0].startswith("sha256:")
-            table.append(_key(name), _array(value, indent="" if is_hashes else "  "))
-        else:
-            table.append(_key(name), _value(value))
-    return table
-
-
-def _array(values: list[Any], *, indent: str) -> Array:
-    import tomlkit
-
-    array = tomlkit.array()
-    for value in values:
-        array.add_line(_value(value), indent=indent)
-    array.add_line(indent="")
-    return array
-
-
-def _value(value: str | dict[str, str]) -> String | InlineTable:
-    return _string(value) if isinstance(value, str) else _inline(value)
-
-
-def _inline(values: dict[str, str]) -> InlineTable:
-    import tomlkit
-
-    table = tomlkit.inline_table()
-    table.add(tomlkit.ws(" "))
-    for key, value in values.items():
-        table.append(key, _string(value))
-    table[key].trivia.trail = " "
-    return table
-
-
-def _string(text: str) -> String:
-    from tomlkit.items import String, StringType, Trivia
-
-    return String(StringType.SLB, text, _escape(text), Trivia())
-
-
-def _key(name: str) -> Key:
-    from tomlkit.items import KeyType, SingleKey
-
-    escaped = _escape(name)
-    if escaped == name:
-        return SingleKey(name)
-    return SingleKey(name, KeyType.Basic, original=f'"{escaped}"')
-
-
-def _escape(text: str) -> str:
-    """Return the text as it stands in a TOML string: printable ASCII, and nothing that makes a tool act."""
-    escaped = "".join(map(_escape_character, text))
-    while acting := ACTING.search(escaped):
-        # Its last character: the first may be a hex digit of an escape before it.
-        last = acting.end() - 1
-        escaped = f"{escaped[:last]}\\u{ord(escaped[last]):04x}{escaped[acting.end() :]}"
-    return escaped
-
-
-def _escape_character(character: str) -> str:
-    if character in '"\\':
-        return f"\\{character}"
-    if " " <= character <= "~":
-        return character
-    code = ord(character)
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 - what four digits can say
