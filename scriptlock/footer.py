@@ -13,7 +13,6 @@ from scriptlock.errors import InvalidFooter
 from scriptlock.header import digest
 from scriptlock.model import Lock
 from scriptlock.source import BEGIN, END
-from scriptlock.spelling import ACTING, spell
 
 LONGEST = 1024 * 1024
 """Bytes that a footer may have; 100 packages with ten hashes each take a tenth of it."""
@@ -142,6 +141,8 @@ def write_footer(lock: Lock) -> tuple[str, ...]:
 
 @lru_cache(maxsize=32)  # many scripts that are locked at once get the same lock
 def _write_table(as_json: str) -> tuple[str, ...]:
+    from scriptlock.spelling import ACTING, spell
+
     # By its text, for locks that are equal need not be written alike: 1.0 equals 1.
     table = json.loads(as_json)
     text = f"{_TITLE}\n{spell({**table, 'content': digest(table)})}"
