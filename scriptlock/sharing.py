@@ -15,7 +15,7 @@ from scriptlock.files import read_script
 from scriptlock.header import digest
 from scriptlock.locking import Notify
 from scriptlock.model import Lock
-from scriptlock.script import Script, parse, require_embeddable
+from scriptlock.script import Script, parse
 
 _Made = tuple[Lock, tuple[str, ...]]
 """A lock, and what a person should know of it."""
@@ -38,6 +38,8 @@ class SharedLocks:
 
     def lock(self, script: Script, *, notify: Notify = api.nobody, **options: Any) -> Lock:
         """Return what :func:`scriptlock.lock` does, and wait for it if somebody is at it already.
+
+        Whether a lock that somebody else made can be embedded in this script, who embeds it finds out.
 
         :raises CancelledError: after :meth:`stop`.
         """
@@ -63,7 +65,6 @@ class SharedLocks:
         lock, notes = found
         if lock == script.lock:
             return script.lock
-        require_embeddable(script)
         for note in notes:
             notify(note)
         return lock
