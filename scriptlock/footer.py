@@ -86,6 +86,19 @@ def read_footer(footer: bytes, line: int) -> Lock:
     :param line: the line of the script that the begin line is.
     :raises InvalidFooter: if it does not follow the format, or was changed by hand.
     """
+    lock = _read_sound(footer)
+    return _read(footer, line) if lock is None else lock
+
+
+@lru_cache(maxsize=32)  # of many scripts some carry the same
+def _read_sound(footer: bytes) -> Lock | None:
+    try:
+        return _read(footer, 0)
+    except InvalidFooter:
+        return None  # what is said of it depends on where it stands
+
+
+def _read(footer: bytes, line: int) -> Lock:
     text = read_lines(footer, line)
     table = read_table(text, line + 1)
     line_of = partial(_find_line, text, line + 1)

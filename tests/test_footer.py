@@ -368,6 +368,18 @@ def test_a_table_of_the_wrong_shape_is_named(lines: list[str], reason: str) -> N
     assert (found, line in {14, 15, 16}) == (reason, True)
 
 
+def test_what_is_wrong_is_named_wherever_the_same_footer_stands() -> None:
+    broken = WRITTEN.replace("2026.10.18", "2026.10.19").encode()
+
+    lines = []
+    for line in (10, 20, 10):
+        with pytest.raises(InvalidFooter) as caught:
+            read_footer(broken, line)
+        lines.append(caught.value.line)
+
+    assert lines == [15, 25, 15]
+
+
 def test_an_empty_footer_is_none() -> None:
     assert refusal([BEGIN, END]) == (11, "the footer has no [tool.scriptlock] table")
 
