@@ -206,7 +206,15 @@ class _Reader:
         return tuple(self.pin(name, entry, hashes) for entry in entries)
 
     def pin(self, name: str, entry: object, hashes: tuple[str, ...]) -> Pin:
-        table = {"version": entry} if isinstance(entry, str) else entry
+        is_version = isinstance(entry, str)  # as most are
+        facts: dict[str, Any] = {"version": entry} if is_version else self.facts(name, entry)
+        version = self.version(name, facts.pop("version", None))
+        try:
+            return Pin(name=canonicalize_name(name), version=version, hashes=hashes, **facts)
+        except ValueError as error:
+            raise self.wrong(str(error), "pins", name) from error
+
+    def facts(self, name: str, table: object) -> dict[str, Any]:
         if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
             raise self.wrong(f"the pin of {name} is neither a version nor a table of strings", "pins", name)
         if unknown := next((key for key in table if key not in _PIN_KEYS), None):
@@ -215,19 +223,8 @@ class _Reader:
             raise self.wrong(f"the URL of {name} carries credentials", "pins", name)
         if "commit" in table and not COMMIT.fullmatch(table["commit"]):
             raise self.wrong(f"{name}: a commit has 40 hex digits", "pins", name)
-        marker = self.marker(table["marker"], "pins", name) if "marker" in table else None
-        try:
-            return Pin(
-                name=canonicalize_name(name),
-                version=self.version(name, table.get("version")),
-                hashes=hashes,
-                marker=marker,
-                url=table.get("url"),
-                git=table.get("git"),
-                commit=table.get("commit"),
-            )
-        except ValueError as error:
-            raise self.wrong(str(error), "pins", name) from error
+        marker = {"marker": self.marker(table["marker"], "pins", name)} if "marker" in table else {}
+        return {**table, **marker}
 
     def version(self, name: str, text: str | None) -> Version:
         try:
