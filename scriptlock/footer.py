@@ -7,7 +7,7 @@ import re
 from functools import lru_cache, partial
 from typing import Any
 
-from scriptlock import tomltext
+from scriptlock import plaintoml
 from scriptlock.document import LOCK_VERSION, REMAKE, from_table, to_table
 from scriptlock.errors import InvalidFooter
 from scriptlock.header import digest
@@ -57,7 +57,7 @@ def read_table(text: str, line: int) -> dict[str, Any]:
     :param line: the line of the script that the TOML begins on.
     :raises InvalidFooter: if it is no TOML, holds anything else, or is of a newer version.
     """
-    whole = tomltext.load(text, line=line, what="the footer", error=InvalidFooter, hint=REMAKE)
+    whole = plaintoml.load(text, line=line, what="the footer", error=InvalidFooter, hint=REMAKE)
     tool = whole.get("tool")
     table = tool.get("scriptlock") if isinstance(tool, dict) else None
     if not isinstance(table, dict):
@@ -138,6 +138,8 @@ def require_replaceable(footer: bytes, line: int) -> None:
 
 def _find_line(text: str, line: int, *path: str) -> int:
     """Return the script's line where a key of ``[tool.scriptlock]`` stands, or else the TOML's first."""
+    from scriptlock import tomltext
+
     for statement in tomltext.find_statements(text):
         if statement.path == ("tool", "scriptlock", *path):
             return line + statement.line

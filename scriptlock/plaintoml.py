@@ -35,6 +35,19 @@ _STATEMENT = re.compile(
 )
 
 
+def load(text: str, **where: Any) -> dict[str, Any]:
+    """Return the table that a text is, as :func:`scriptlock.tomltext.load` does, and with its errors.
+
+    :param where: its options.
+    """
+    table = read(text)
+    if table is None:
+        from scriptlock import tomltext
+
+        table = tomltext.load(text, **where)
+    return table
+
+
 class _NotPlain(Exception):
     """There is a key twice."""
 

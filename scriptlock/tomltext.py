@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from scriptlock import plaintoml
 from scriptlock.errors import InvalidScript
 
 _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
@@ -33,10 +33,6 @@ def load(
     :param hint: what to do then.
     :raises InvalidScript: or rather ``error``, with the line of the script.
     """
-    if (table := plaintoml.read(text)) is not None:
-        return table
-    import tomllib
-
     if _MANY_DOTS.search(text) and (above := _find_endless_key(text)) is not None:
         raise error(f"{what} has a key of more than {_MOST_PARTS} parts", line + above, hint)
     try:
@@ -125,7 +121,5 @@ def _last_start(text: str) -> int:
 def _unquote(word: str) -> str:
     if word[0] not in "\"'":
         return word
-    import tomllib
-
     value: str = tomllib.loads(f"value = {word}")["value"]
     return value

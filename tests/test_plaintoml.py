@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scriptlock import plaintoml
+from scriptlock import plaintoml, tomltext
+from scriptlock.errors import InvalidFooter
 from scriptlock.footer import LONGEST, read_lines, write_footer
 from scriptlock.model import Lock
 from support.texts import locks
@@ -114,6 +117,14 @@ def slowly(text: str) -> str | None:
         return None
 
 
+def told(load: Callable[..., dict[str, Any]], text: str) -> str:
+    """Return what a reader says of a text that begins on line 3, its errors included."""
+    try:
+        return repr(load(text, line=3, what="it", error=InvalidFooter, hint="so"))
+    except InvalidFooter as error:
+        return f"{error.line}: {error} ({error.hint})"
+
+
 def test_what_people_write_is_plain() -> None:
     assert plainly(PLAIN) == slowly(PLAIN)
     assert plainly(PLAIN) is not None
@@ -134,6 +145,7 @@ def test_a_statement_is_read_as_the_library_reads_it_or_not_at_all(line: str) ->
 @example('[a]\nb = "x"\n[a.b.c]', "\n")
 def test_statements_are_read_as_the_library_reads_them_or_not_at_all(text: str, end: str) -> None:
     assert plainly(text + end) in {None, slowly(text + end)}
+    assert told(plaintoml.load, text + end) == told(tomltext.load, text + end)
 
 
 @given(st.text(st.sampled_from(" \n\r\t\"'\\=,.#[]{}ab01-_\xe9\x00\u2028"), max_size=30))
