@@ -23,6 +23,8 @@ KIND, FOLDER, FILE, SHARED = 0o170000, 0o040000, 0o100000, 0o000022
 RECEIPT = "scriptlock.json"
 FRESH = "v1/fresh/known"
 """The file of the cache that has a line for each script whose lock was found to be fresh."""
+FEW = 10
+"""Words of a command line."""
 LAST = "end of memo"
 """Its last line, without which it was cut off."""
 
@@ -42,8 +44,10 @@ def start(words: "Sequence[str]", execute: "Execute" = os.execve) -> None:
         if root and words[0] == "run":
             _run(root, words[1:], execute)
         elif root and words[0] in ("check", "lock") and not any(word.startswith("-") for word in words):
-            known, around = known_names(root), circumstances(words[0])
-            if all(fresh_name(read(path), around) in known for path in words[1:]):
+            known, around = read(f"{root}/{FRESH}"), circumstances(words[0])
+            # Making a set takes as long as some searches.
+            names = set(known.split()) if len(words) > FEW else known
+            if all(fresh_name(read(path), around) in names for path in words[1:]):
                 sys.exit(0)
     except (OSError, ValueError):
         pass
@@ -150,20 +154,12 @@ def circumstances(verb: str) -> bytes:
     return _join(verb.encode(), pythons.encode(), *_surroundings())
 
 
-def fresh_name(text: bytes, around: bytes) -> str:
+def fresh_name(text: bytes, around: bytes) -> bytes:
     """Return under which name it is kept that a script's lock is fresh, and nothing is odd about the script.
 
     :param around: the circumstances.
     """
-    return digest(_join(around, text))
-
-
-def known_names(root: str) -> "set[str]":
-    """Return the names that a cache keeps.
-
-    :raises OSError: if it keeps none.
-    """
-    return set(os.fsdecode(read(f"{root}/{FRESH}")).split())
+    return digest(_join(around, text)).encode()
 
 
 def _surroundings() -> "list[bytes]":

@@ -19,7 +19,6 @@ from scriptlock.launch import (
     circumstances,
     digest,
     fresh_name,
-    known_names,
     mark,
     memo_name,
     read,
@@ -74,8 +73,8 @@ class FreshLocks:
 
     def __init__(self, verb: str, *, most: int = MOST) -> None:
         self._most = most
-        self._new: dict[str, None] = {}
-        self._known: set[str] = set()
+        self._new: dict[bytes, None] = {}
+        self._known: set[bytes] = set()
         self._root: str | None = None
         self._around = b""
         with suppress(OSError):
@@ -83,7 +82,7 @@ class FreshLocks:
             self._around = circumstances(verb)
             self._root = cache_root(os.environ)
         with suppress(OSError, ValueError):
-            self._known = known_names(self._root) if self._root else set()
+            self._known = set(read(f"{self._root}/{FRESH}").split()) if self._root else set()
 
     def __contains__(self, text: bytes) -> bool:
         """Return whether the lock in a script is known to be fresh."""
@@ -112,6 +111,6 @@ class FreshLocks:
             descriptor = os.open(file, flags, 0o600)
             try:
                 # The first line break ends a line that somebody else could not write to its end.
-                os.write(descriptor, "\n".join(["", *self._new, ""]).encode())
+                os.write(descriptor, b"\n".join([b"", *self._new, b""]))
             finally:
                 os.close(descriptor)

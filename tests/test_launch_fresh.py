@@ -66,6 +66,18 @@ def test_of_many_scripts_all_must_be_known(path: Path) -> None:
     assert not is_known("check", path, path.with_name("missing.py"))
 
 
+def test_of_very_many_scripts_all_must_be_known(path: Path) -> None:
+    others = [path.with_name(f"{number}.py") for number in range(launch.FEW)]
+    for other in others:
+        other.write_text(locked("idna", shebang=f"/{other.name}"))
+    note("check", *others[:-1])
+
+    before = is_known("check", path, *others)
+    note("check", others[-1])
+
+    assert (before, is_known("check", path, *others)) == (False, True)
+
+
 def test_an_option_may_want_another_answer(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(path.parent)
     Path("-U").write_text(TEXT)
@@ -127,8 +139,8 @@ def test_circumstances_that_change_while_it_is_looked_at_make_it_new(
 
 
 def test_only_so_much_is_remembered(path: Path) -> None:
-    root = Cache.default().root
-    before = launch.known_names(str(root))
+    file = Cache.default().root / launch.FRESH
+    before = set(file.read_bytes().split())
     path.write_text(locked("idna"))
     few = memo.FreshLocks("check", most=len(before))
     assert not few.knows(str(path))
@@ -137,9 +149,7 @@ def test_only_so_much_is_remembered(path: Path) -> None:
     few.save()
 
     assert len(before) == 2
-    assert launch.known_names(str(root)) == {
-        launch.fresh_name(path.read_bytes(), launch.circumstances("check"))
-    }
+    assert file.read_bytes().split() == [launch.fresh_name(path.read_bytes(), launch.circumstances("check"))]
 
 
 def test_what_several_note_at_once_is_all_known(path: Path) -> None:
