@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -197,7 +198,7 @@ def _inspect(executable: Path, memory: Path | None) -> Interpreter:
     """Ask it, or remember what it said when it was the same file."""
     file = _file(executable)
     if executable == _running_base():
-        return _interpreter(file, probe.describe())
+        return _interpreter(file, _own_answer())
     if memory is None:
         return _interpreter(file, _ask(executable))
     asked = json.dumps([_packaging(), file], sort_keys=True)
@@ -210,6 +211,11 @@ def _inspect(executable: Path, memory: Path | None) -> Interpreter:
         written.write_text(json.dumps(answer), "utf-8")
         written.replace(remembered)
     return _interpreter(file, answer)
+
+
+@cache  # milliseconds, for each of many scripts
+def _own_answer() -> Mapping[str, Any]:
+    return probe.describe()
 
 
 def _packaging() -> str:
