@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import fcntl
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from harness import Command, Comparison, measure
-from workshop import LARGE, SMALL, Workshop, remove
+from workshop import LARGE, SMALL, Workshop
 
 UV = "uv sync --script"
 UV_RUN = "uv run --script"
@@ -39,18 +42,25 @@ def _syncs(workshop: Workshop, requirements: Sequence[str], *, is_cold: bool, sh
     wanted.write_text(
         workshop.do(uv, "export", "--script", theirs, "--format", "requirements.txt", "--no-header") + "\n"
     )
-    forget: dict[str, Callable[[], None]] = {
-        "scriptlock": lambda: remove(caches / "scriptlock") if is_cold else forget_environments(caches),
-        "uv": lambda: remove(caches / "uv") if is_cold else forget_environments(caches),
-        "pip": lambda: remove(made, *([caches / "pip"] if is_cold else [])),
-    }
+
+    def forget(cache: Path, *others: Path) -> None:
+        forget_environments(caches)
+        put_aside(caches, *others, *([cache] if is_cold else []))
+
     make = f"{workshop.python} -m venv --without-pip {made}"
     fill = f"{workshop.program('pip')} --python {made} install -q -r {wanted}"
     return [
-        workshop.command("scriptlock sync", scriptlock, "sync", ours, prepare=forget["scriptlock"]),
-        workshop.command(UV, uv, "sync", "--script", theirs, prepare=forget["uv"]),
         workshop.command(
-            "pip", "/bin/sh", "-c", f"{make} && exec {fill}", prepare=forget["pip"], share=share
+            "scriptlock sync", scriptlock, "sync", ours, prepare=lambda: forget(caches / "scriptlock")
+        ),
+        workshop.command(UV, uv, "sync", "--script", theirs, prepare=lambda: forget(caches / "uv")),
+        workshop.command(
+            "pip",
+            "/bin/sh",
+            "-c",
+            f"{make} && exec {fill}",
+            prepare=lambda: forget(caches / "pip", made),
+            share=share,
         ),
     ]
 
@@ -79,5 +89,25 @@ def _locked(workshop: Workshop, requirements: Sequence[str]) -> tuple[Path, Path
 
 
 def forget_environments(caches: Path) -> None:
-    """Remove the environments, ours and uv's, and leave what they are built from."""
-    remove(*caches.glob("scriptlock/v1/environments/*"), *caches.glob("uv/environments-v*"))
+    """Take the environments away, ours and uv's, and leave what they are built from."""
+    wait_for_bytecode(caches)
+    put_aside(caches, *caches.glob("scriptlock/v1/environments/*"), *caches.glob("uv/environments-v*"))
+
+
+def put_aside(caches: Path, *paths: Path) -> None:
+    """Take files and folders away without deleting them; the room on the disk comes back in the end.
+
+    Where ten thousand files have just been deleted, a file system takes several times as long to make
+    new ones (ext4 passes over every inode that was freed within the last minutes).
+    """
+    aside = caches.with_name("aside")
+    aside.mkdir(exist_ok=True)
+    for path in paths:
+        with suppress(FileNotFoundError):
+            path.rename(aside / secrets.token_hex(8))
+
+
+def wait_for_bytecode(caches: Path) -> None:
+    """Return when nobody is compiling in the background any more, which would disturb who comes next."""
+    with suppress(FileNotFoundError), (caches / "scriptlock/v1/leases/wheels").open("rb") as lease:
+        fcntl.flock(lease, fcntl.LOCK_EX)

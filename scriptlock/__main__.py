@@ -12,10 +12,18 @@ def main() -> None:
         _open_standard_streams()
     try:
         launch.start(sys.argv[1:])
+        _collect_rarely()
         from scriptlock import cli
     except KeyboardInterrupt:
         sys.exit(130)
     cli.main()
+
+
+def _collect_rarely() -> None:
+    import gc
+
+    # What is imported stays, and a command soon ends: looking for garbage all the time finds none.
+    gc.set_threshold(50_000)
 
 
 def _open_standard_streams() -> None:

@@ -12,14 +12,11 @@ from typing import TYPE_CHECKING
 from packaging.markers import default_environment
 from packaging.utils import canonicalize_name
 
-from scriptlock.changes import changes_since
 from scriptlock.errors import InvalidScript, NoHeader, NotLocked, Offline, StaleLock, UncoveredHost
 from scriptlock.grid import Grid, adding, make_grid, serves
 from scriptlock.header import Header
 from scriptlock.interpreters import Interpreter, find_interpreter
-from scriptlock.locking import Notify, make_lock
 from scriptlock.model import Lock
-from scriptlock.resolve import Resolver
 from scriptlock.script import Script, require_embeddable
 from scriptlock.targets import Target, covers, host_target, require_covered, select
 
@@ -32,6 +29,8 @@ if TYPE_CHECKING:
     from scriptlock.cache.environments import Environment
     from scriptlock.cache.layout import Cache
     from scriptlock.install import Installer
+    from scriptlock.locking import Notify
+    from scriptlock.resolve import Resolver
 
 
 def nobody(message: str, /) -> None:
@@ -55,6 +54,8 @@ def check(script: Script) -> None:
     if script.lock is None:
         raise NotLocked
     if script.lock.inputs != inputs:
+        from scriptlock.changes import changes_since
+
         raise StaleLock(*changes_since(script.lock, script.header))
     markers = _own_markers()
     requires_python = script.header.requires_python
@@ -112,6 +113,8 @@ def lock(
     :raises ResolutionError: if there is no solution; ``line`` is set where the header shows why.
     :raises Offline: if a resolution is needed and ``offline`` is set.
     """
+    from scriptlock.locking import make_lock
+
     header = script.header
     if header is None:
         raise NoHeader

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -18,15 +17,16 @@ from scriptlock.by_text import built_python, kept_lock, must_be_locked, prepare
 from scriptlock.conversation import Conversation
 from scriptlock.errors import CacheError, FileTrouble, ScriptChanged, ScriptlockError
 from scriptlock.files import ScriptFile, read_script, write_script
-from scriptlock.locking import Notify
 from scriptlock.model import Lock
-from scriptlock.pin_changes import Change, changes_between
 from scriptlock.script import Script, body_end, embed, parse
-from scriptlock.sharing import SharedLocks, distinct_first
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from scriptlock.cache.environments import Environment
     from scriptlock.cache.layout import Cache
+    from scriptlock.locking import Notify
+    from scriptlock.pin_changes import Change
 
 AnyPath = str | os.PathLike[str]
 
@@ -51,6 +51,8 @@ class LockResult:
         """What became of each pin that is not what it was, by name."""
         if self.lock is None:
             return ()
+        from scriptlock.pin_changes import changes_between
+
         return changes_between(self.script.lock if self.script else None, self.lock)
 
     @property
@@ -144,6 +146,10 @@ def lock_files(
     if executor is not None:
         yield from executor.map(partial(_try_lock_file, options=options), scripts)
         return
+    from concurrent.futures import ThreadPoolExecutor
+
+    from scriptlock.sharing import SharedLocks, distinct_first
+
     shared = SharedLocks()
     with worker or Conversation() as answering, ThreadPoolExecutor(max_workers=4) as threads:
         resolver = api.default_resolver(answering)
@@ -235,6 +241,8 @@ def _sync(
     def write_back(old: Lock, new: Lock) -> bool:
         if new == old:
             return True
+        from scriptlock.pin_changes import changes_between
+
         try:
             _write(file, embed(file.text, new))
         except FileTrouble as trouble:

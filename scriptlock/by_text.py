@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING
 
 from scriptlock import api
 from scriptlock.api import nobody
-from scriptlock.chooser import Chooser, lock_key
 from scriptlock.errors import NoHeader, NotCached, NotLocked, StaleLock, UncoveredHost
 from scriptlock.interpreters import find_interpreter
-from scriptlock.locking import Notify
 from scriptlock.model import Lock
 from scriptlock.script import Script, parse
 from scriptlock.targets import select
@@ -26,7 +24,9 @@ if TYPE_CHECKING:
 
     from scriptlock.cache.environments import Environment
     from scriptlock.cache.layout import Cache
+    from scriptlock.chooser import Chooser
     from scriptlock.install import Installer
+    from scriptlock.locking import Notify
     from scriptlock.resolve import Resolver
 
 _NOTHING_DECLARED = "# /// script\n#\n# ///\n"
@@ -80,13 +80,18 @@ def prepare(
     script = declared(text, notify=notify)
     lock = usable_lock(script, locked=locked, frozen=frozen)
     found = find_interpreter(python, requires_python(script, lock), memory=cache.interpreters)
-    choose = Chooser(
-        cache=cache, python=found, upgrade=upgrade, offline=offline, resolver=resolver, notify=notify
-    )
+
+    def choose() -> Chooser:
+        from scriptlock.chooser import Chooser
+
+        return Chooser(
+            cache=cache, python=found, upgrade=upgrade, offline=offline, resolver=resolver, notify=notify
+        )
+
     key = None
     if lock is None or upgrade:
         # Nobody else will ever read a lock that stays in the cache.
-        lock, key = choose.lock(script, here=script.lock is None)
+        lock, key = choose().lock(script, here=script.lock is None)
         if script.lock is not None and write_back is not None and write_back(script.lock, lock):
             ages.note(cache, lock, ages.kept_since(cache, key))
             key = None
@@ -94,7 +99,7 @@ def prepare(
         since = ages.kept_since(cache, key) if key else ages.known_since(cache, lock, written_at)
         _warn_of_age(since, max_age, notify)
     if extra:
-        lock, key = choose.lock_with(script, lock, extra)
+        lock, key = choose().lock_with(script, lock, extra)
     if installer is None:
         installer = api.default_installer(cache, script.header)
     with api.naming_the_line(script.header, found.markers):
@@ -121,6 +126,7 @@ def built_python(text: bytes, *, cache: Cache, python: str | None = None) -> Pat
     """
     from scriptlock.cache import locks
     from scriptlock.cache.environments import ready_python
+    from scriptlock.chooser import lock_key
 
     if os.path.lexists(cache.root):
         cache.prepare()
@@ -139,6 +145,7 @@ def kept_lock(script: Script, *, python: str | None = None, cache: Cache | None 
     """
     from scriptlock.cache import ages, locks
     from scriptlock.cache.layout import Cache
+    from scriptlock.chooser import lock_key
 
     if script.header is None:
         raise NoHeader

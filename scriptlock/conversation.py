@@ -5,13 +5,15 @@ Loaded before anything else is: while the one process is starting, the other can
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 from threading import Lock
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from scriptlock.process import Begun
+
+if TYPE_CHECKING:
+    import subprocess
 
 BOOT = "import os, sys; sys.path.append(sys.argv[1]); from {module} import main; main(); os._exit(0)"
 """Appended, so that a scriptlock that is not installed works and nothing beside it hides a module.
@@ -56,10 +58,15 @@ class Conversation:
         :param order: one line.
         :raises OSError: if this Python cannot be started.
         """
+        import subprocess
+
         with self._mutex:
             worker = self.begin()
             answer = worker.ask(order)
             if answer:
                 return subprocess.CompletedProcess(self._argv, 0, answer, "")
             self._worker = None
-            return worker.finish()
+            try:
+                return worker.finish()
+            finally:
+                worker.close()

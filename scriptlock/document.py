@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from scriptlock.errors import InvalidFooter
-from scriptlock.model import COMMIT, DIGEST, HASH, Lock, Pin
+from scriptlock.model import COMMIT, DIGEST, Lock, Pin, are_hashes
 
 LOCK_VERSION = 1
 KEYS = frozenset(
@@ -97,6 +97,13 @@ def from_table(table: dict[str, Any], line_of: Callable[..., int]) -> Lock:
 @lru_cache(maxsize=1024)  # the same few stand in most footers
 def _read_marker(text: str) -> Marker:
     return Marker(text)
+
+
+@lru_cache(maxsize=1024)
+def _read_version(text: str) -> tuple[Version, str]:
+    """Return the version, and how it is written."""
+    version = Version(text)
+    return version, str(version)
 
 
 class _Reader:
@@ -185,9 +192,9 @@ class _Reader:
     def hashes(self, name: str, texts: object) -> tuple[str, ...]:
         if not isinstance(texts, list):
             raise self.wrong(f"the hashes of {name} are not a list", "hashes", name)
-        for text in texts:
-            if not isinstance(text, str) or not HASH.fullmatch(text):
-                raise self.wrong(f"{name}: {text!r} is not sha256 with 64 hex digits", "hashes", name)
+        if not are_hashes(texts):
+            wrong = next(text for text in texts if not are_hashes([text]))
+            raise self.wrong(f"{name}: {wrong!r} is not sha256 with 64 hex digits", "hashes", name)
         return tuple(sorted(set(texts)))
 
     def pins_of(self, name: str, value: object, hashes: tuple[str, ...]) -> tuple[Pin, ...]:
@@ -199,7 +206,15 @@ class _Reader:
         return tuple(self.pin(name, entry, hashes) for entry in entries)
 
     def pin(self, name: str, entry: object, hashes: tuple[str, ...]) -> Pin:
-        table = {"version": entry} if isinstance(entry, str) else entry
+        is_version = isinstance(entry, str)  # as most are
+        facts: dict[str, Any] = {"version": entry} if is_version else self.facts(name, entry)
+        version = self.version(name, facts.pop("version", None))
+        try:
+            return Pin(name=canonicalize_name(name), version=version, hashes=hashes, **facts)
+        except ValueError as error:
+            raise self.wrong(str(error), "pins", name) from error
+
+    def facts(self, name: str, table: object) -> dict[str, Any]:
         if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
             raise self.wrong(f"the pin of {name} is neither a version nor a table of strings", "pins", name)
         if unknown := next((key for key in table if key not in _PIN_KEYS), None):
@@ -208,26 +223,15 @@ class _Reader:
             raise self.wrong(f"the URL of {name} carries credentials", "pins", name)
         if "commit" in table and not COMMIT.fullmatch(table["commit"]):
             raise self.wrong(f"{name}: a commit has 40 hex digits", "pins", name)
-        marker = self.marker(table["marker"], "pins", name) if "marker" in table else None
-        try:
-            return Pin(
-                name=canonicalize_name(name),
-                version=self.version(name, table.get("version")),
-                hashes=hashes,
-                marker=marker,
-                url=table.get("url"),
-                git=table.get("git"),
-                commit=table.get("commit"),
-            )
-        except ValueError as error:
-            raise self.wrong(str(error), "pins", name) from error
+        marker = {"marker": self.marker(table["marker"], "pins", name)} if "marker" in table else {}
+        return {**table, **marker}
 
     def version(self, name: str, text: str | None) -> Version:
         try:
-            version = Version(text or "")
+            version, normalised = _read_version(text or "")
         except InvalidVersion as error:
             raise self.wrong(f"{name}: {text!r} is no version", "pins", name) from error
-        if str(version) != text:
+        if normalised != text:
             raise self.wrong(
                 f"{name}: {text!r} is not written as a normalised version, {version}", "pins", name
             )

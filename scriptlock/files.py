@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -122,7 +121,7 @@ def _rewrite(system: System, fd: int, file: ScriptFile, text: bytes, body_end: i
 
 def _replace(system: System, fd: int, file: ScriptFile, text: bytes) -> None:
     # The script's name is not in it: that may be as long as a name can be.
-    temporary = file.path.with_name(f".scriptlock-{secrets.token_hex(8)}.tmp")
+    temporary = file.path.with_name(f".scriptlock-{os.urandom(8).hex()}.tmp")
     new = system.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFELY, 0o600)
     try:
         try:

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import re
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache, partial
+from typing import Any
 
-from scriptlock import tomltext
+from scriptlock import plaintoml
 from scriptlock.document import LOCK_VERSION, REMAKE, from_table, to_table
 from scriptlock.errors import InvalidFooter
 from scriptlock.header import digest
 from scriptlock.model import Lock
 from scriptlock.source import BEGIN, END
 
-if TYPE_CHECKING:
-    from tomlkit.items import Array, InlineTable, Key, String, Table
-
 LONGEST = 1024 * 1024
 """Bytes that a footer may have; 100 packages with ten hashes each take a tenth of it."""
 
 _READ = re.compile(rb"#(?: \|(?: [\x20-\x7e]*)?| *)")
 _WRITTEN = re.compile(r"# \|(?: [\x20-\x7e]*[\x21-\x7e])?")
-_CONFLICT = (b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>")
-ACTING = re.compile(
-    r"""(?ix) \'{3} | \"{3} | \#\ /// | -\*- | coding[:=] | (?:^|\s)(?:vim?|ex)(?:[<=>]?\d+)?:
-    | Local\ Variables: | noqa | nosec | nopep8 | nolint
-    | (?:type|fmt|yapf|isort|pylint|mypy|pyright|ruff|flake8|pragma): | (?:>>>|<<<)\ scriptlock"""
+_UNTOUCHED = re.compile(
+    rb"%b\n(?:# \|(?: [\x20-\x7e]*+(?<! ))?+\n)*+%b\n?+" % (re.escape(BEGIN), re.escape(END))
 )
-"""What makes some tool act, wherever in a comment it stands."""
+"""A footer that no editor trimmed or padded, in a file whose lines end in LF."""
+_CONFLICT = (b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>")
 
 
 def read_lines(footer: bytes, line: int) -> str:
@@ -39,6 +35,9 @@ def read_lines(footer: bytes, line: int) -> str:
     """
     if len(footer) > LONGEST:
         raise InvalidFooter(f"the footer is longer than {LONGEST // 1024} KiB", line, REMAKE)
+    if _UNTOUCHED.fullmatch(footer):  # all of it at once
+        whole = footer[len(BEGIN) : footer.rindex(END)].decode("ascii")
+        return whole.replace("\n# |", "\n").replace("\n ", "\n")[1:]
     lines = [text.removesuffix(b"\r") for text in footer.removesuffix(b"\n").split(b"\n")][1:-1]
     for number, text in enumerate(lines, line + 1):
         if text.startswith(_CONFLICT):
@@ -58,16 +57,17 @@ def read_table(text: str, line: int) -> dict[str, Any]:
     :param line: the line of the script that the TOML begins on.
     :raises InvalidFooter: if it is no TOML, holds anything else, or is of a newer version.
     """
-    whole = tomltext.load(text, line=line, what="the footer", error=InvalidFooter, hint=REMAKE)
+    whole = plaintoml.load(text, line=line, what="the footer", error=InvalidFooter, hint=REMAKE)
     tool = whole.get("tool")
     table = tool.get("scriptlock") if isinstance(tool, dict) else None
     if not isinstance(table, dict):
         raise InvalidFooter("the footer has no [tool.scriptlock] table", line, REMAKE)
     version = table.get("lock-version")
-    place = _find_line(text, line, "lock-version")
     if isinstance(version, bool) or not isinstance(version, int):
+        place = _find_line(text, line, "lock-version")
         raise InvalidFooter("the footer's lock-version is not a whole number", place, REMAKE)
     if version > LOCK_VERSION:
+        place = _find_line(text, line, "lock-version")
         reason = f"the footer has lock-version {version}, and this scriptlock knows none above {LOCK_VERSION}"
         raise NewerFooter(reason, place, "upgrade scriptlock")
     if version < LOCK_VERSION or len(whole) > 1 or len(tool or ()) > 1:
@@ -86,6 +86,19 @@ def read_footer(footer: bytes, line: int) -> Lock:
     :param line: the line of the script that the begin line is.
     :raises InvalidFooter: if it does not follow the format, or was changed by hand.
     """
+    lock = _read_sound(footer)
+    return _read(footer, line) if lock is None else lock
+
+
+@lru_cache(maxsize=32)  # of many scripts some carry the same
+def _read_sound(footer: bytes) -> Lock | None:
+    try:
+        return _read(footer, 0)
+    except InvalidFooter:
+        return None  # what is said of it depends on where it stands
+
+
+def _read(footer: bytes, line: int) -> Lock:
     text = read_lines(footer, line)
     table = read_table(text, line + 1)
     line_of = partial(_find_line, text, line + 1)
@@ -125,6 +138,8 @@ def require_replaceable(footer: bytes, line: int) -> None:
 
 def _find_line(text: str, line: int, *path: str) -> int:
     """Return the script's line where a key of ``[tool.scriptlock]`` stands, or else the TOML's first."""
+    from scriptlock import tomltext
+
     for statement in tomltext.find_statements(text):
         if statement.path == ("tool", "scriptlock", *path):
             return line + statement.line
@@ -136,8 +151,16 @@ def write_footer(lock: Lock) -> tuple[str, ...]:
 
     :raises InvalidFooter: if a URL of the lock carries credentials.
     """
-    table = to_table(lock)
-    text = f"{_TITLE}\n{_toml({**table, 'content': digest(table)})}"
+    return _write_table(json.dumps(to_table(lock)))
+
+
+@lru_cache(maxsize=32)  # many scripts that are locked at once get the same lock
+def _write_table(as_json: str) -> tuple[str, ...]:
+    from scriptlock.spelling import ACTING, spell
+
+    # By its text, for locks that are equal need not be written alike: 1.0 equals 1.
+    table = json.loads(as_json)
+    text = f"{_TITLE}\n{spell({**table, 'content': digest(table)})}"
     lines = [f"# | {line}" if line else "# |" for line in text.removesuffix("\n").split("\n")]
     for line in lines:
         if not _WRITTEN.fullmatch(line) or ACTING.search(line):
@@ -146,95 +169,3 @@ def write_footer(lock: Lock) -> tuple[str, ...]:
 
 
 _TITLE = "# Locked dependencies of this script. Refresh: scriptlock lock"
-
-
-def _toml(table: dict[str, Any]) -> str:
-    import tomlkit
-
-    main = tomlkit.table()
-    for key in ("lock-version", "inputs", "content", "requires-python", "exclude-newer", "index-url"):
-        if key in table:
-            value = table[key]
-            main.append(key, _string(value) if isinstance(value, str) else value)
-    main.append("environments", _array(table["environments"], indent="  "))
-    for key in ("pins", "hashes"):
-        if key in table:
-            main.add(tomlkit.nl())
-            main.append(key, _named(table[key]))
-    tool = tomlkit.table(is_super_table=True)
-    tool.append("scriptlock", main)
-    document = tomlkit.document()
-    document.append("tool", tool)
-    return document.as_string()
-
-
-def _named(values: dict[str, Any]) -> Table:
-    import tomlkit
-
-    table = tomlkit.table()
-    for name, value in values.items():
-        if isinstance(value, list):
-            is_hashes = isinstance(value[0], str) and value[0].startswith("sha256:")
-            table.append(_key(name), _array(value, indent="" if is_hashes else "  "))
-        else:
-            table.append(_key(name), _value(value))
-    return table
-
-
-def _array(values: list[Any], *, indent: str) -> Array:
-    import tomlkit
-
-    array = tomlkit.array()
-    for value in values:
-        array.add_line(_value(value), indent=indent)
-    array.add_line(indent="")
-    return array
-
-
-def _value(value: str | dict[str, str]) -> String | InlineTable:
-    return _string(value) if isinstance(value, str) else _inline(value)
-
-
-def _inline(values: dict[str, str]) -> InlineTable:
-    import tomlkit
-
-    table = tomlkit.inline_table()
-    table.add(tomlkit.ws(" "))
-    for key, value in values.items():
-        table.append(key, _string(value))
-    table[key].trivia.trail = " "
-    return table
-
-
-def _string(text: str) -> String:
-    from tomlkit.items import String, StringType, Trivia
-
-    return String(StringType.SLB, text, _escape(text), Trivia())
-
-
-def _key(name: str) -> Key:
-    from tomlkit.items import KeyType, SingleKey
-
-    escaped = _escape(name)
-    if escaped == name:
-        return SingleKey(name)
-    return SingleKey(name, KeyType.Basic, original=f'"{escaped}"')
-
-
-def _escape(text: str) -> str:
-    """Return the text as it stands in a TOML string: printable ASCII, and nothing that makes a tool act."""
-    escaped = "".join(map(_escape_character, text))
-    while acting := ACTING.search(escaped):
-        # Its last character: the first may be a hex digit of an escape before it.
-        last = acting.end() - 1
-        escaped = f"{escaped[:last]}\\u{ord(escaped[last]):04x}{escaped[acting.end() :]}"
-    return escaped
-
-
-def _escape_character(character: str) -> str:
-    if character in '"\\':
-        return f"\\{character}"
-    if " " <= character <= "~":
-        return character
-    code = ord(character)
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 - what four digits can say

@@ -66,14 +66,22 @@ def make_grid(environments: Sequence[str], requires_python: SpecifierSet | None,
     :param environments: keys of :data:`SHORT_NAMES` or PEP 508 markers; none for the default platforms.
     :raises InvalidScript: if one of them is neither, or true nowhere.
     """
+    names = environments or DEFAULT
+    # A marker may name any platform.
+    may_be_named = {
+        host.platform,
+        *(platform for one in names for platform in SHORT_NAMES.get(one, PLATFORMS)),
+    }
     known = {
         str(target): target
         for minor in RELEASES
         if _admits(requires_python, minor, host)
-        for target in (make_target(platform, minor, requires=requires_python) for platform in PLATFORMS)
+        for platform in PLATFORMS
+        if platform in may_be_named
+        for target in [make_target(platform, minor, requires=requires_python)]
     }
     known[str(host)] = host
-    named = {one: _named(one, known.values(), host) for one in environments or DEFAULT}
+    named = {one: _named(one, known.values(), host) for one in names}
     chosen = {str(target) for targets in named.values() for target in targets}
     if not environments:
         chosen.add(str(host))

@@ -12,7 +12,7 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from scriptlock import tomltext
+from scriptlock import plaintoml
 from scriptlock.errors import InvalidScript
 from scriptlock.requirements import normalise, read_requirement
 from scriptlock.settings import Settings, read_settings
@@ -61,6 +61,8 @@ class Header:
 
         A key in a table goes by its full name, ``tool.scriptlock.required`` say.
         """
+        from scriptlock import tomltext
+
         statements = list(tomltext.find_statements(self.text))
         for statement in statements:
             if statement.path == ("dependencies",):
@@ -73,6 +75,8 @@ class Header:
         return None
 
     def _line_of_setting(self, key: str) -> int:
+        from scriptlock import tomltext
+
         path = ("tool", "scriptlock", key)
         places = [
             (min(len(path), len(statement.path)), -statement.line)
@@ -105,7 +109,7 @@ def read_metadata(text: str, line: int) -> dict[str, Any]:
     """
     swallowed = "a block goes on to the last `# ///` below it; put an empty line between blocks"
     hint = swallowed if re.search(r"^///", text, re.MULTILINE) else None
-    return tomltext.load(text, line=line + 1, what="the header", hint=hint)
+    return plaintoml.load(text, line=line + 1, what="the header", hint=hint)
 
 
 def _read_dependencies(header: Header) -> tuple[Requirement, ...]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import platform
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,6 +120,8 @@ def _admits(requires_python: SpecifierSet | None, version: Version) -> bool:
 
 def _found(wanted: str | None, memory: Path | None, environ: Mapping[str, str]) -> list[PythonInfo]:
     """Return the Pythons that answer to the wish, the most preferred first."""
+    import logging
+
     from python_discovery import DiskCache, PythonInfo, iter_interpreters
 
     # It warns of every Python 2 on the way, and without a handler that would end up on stderr.
@@ -196,7 +198,7 @@ def _inspect(executable: Path, memory: Path | None) -> Interpreter:
     """Ask it, or remember what it said when it was the same file."""
     file = _file(executable)
     if executable == _running_base():
-        return _interpreter(file, probe.describe())
+        return _interpreter(file, _own_answer())
     if memory is None:
         return _interpreter(file, _ask(executable))
     asked = json.dumps([_packaging(), file], sort_keys=True)
@@ -209,6 +211,11 @@ def _inspect(executable: Path, memory: Path | None) -> Interpreter:
         written.write_text(json.dumps(answer), "utf-8")
         written.replace(remembered)
     return _interpreter(file, answer)
+
+
+@cache  # milliseconds, for each of many scripts
+def _own_answer() -> Mapping[str, Any]:
+    return probe.describe()
 
 
 def _packaging() -> str:

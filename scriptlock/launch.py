@@ -21,8 +21,10 @@ HEADER = b"# /// script"
 KIND, FOLDER, FILE, SHARED = 0o170000, 0o040000, 0o100000, 0o000022
 """Bits of a mode, which the stat module would have to be imported for."""
 RECEIPT = "scriptlock.json"
-FRESH = "v1/fresh"
-"""The folder of the cache that has an empty file for each lock that was found to be fresh."""
+FRESH = "v1/fresh/known"
+"""The file of the cache that has a line for each script whose lock was found to be fresh."""
+FEW = 10
+"""Words of a command line."""
 LAST = "end of memo"
 """Its last line, without which it was cut off."""
 
@@ -42,9 +44,11 @@ def start(words: "Sequence[str]", execute: "Execute" = os.execve) -> None:
         if root and words[0] == "run":
             _run(root, words[1:], execute)
         elif root and words[0] in ("check", "lock") and not any(word.startswith("-") for word in words):
-            for path in words[1:]:
-                os.stat(f"{root}/{FRESH}/{fresh_name(words[0], path)}")
-            sys.exit(0)
+            known, around = read(f"{root}/{FRESH}"), circumstances(words[0])
+            # Making a set takes as long as some searches.
+            names = set(known.split()) if len(words) > FEW else known
+            if all(fresh_name(read(path), around) in names for path in words[1:]):
+                sys.exit(0)
     except (OSError, ValueError):
         pass
 
@@ -140,15 +144,22 @@ def memo_name(path: str) -> str | None:
     )
 
 
-def fresh_name(verb: str, path: str) -> str:
-    """Return under which name it is kept that a script's lock is fresh, and nothing is odd about the script.
+def circumstances(verb: str) -> bytes:
+    """Return what decides, beside a script, on whether its lock is fresh.
 
     :param verb: ``check``, or ``lock``, for which it also counts which Pythons there are.
-    :raises OSError: if the script cannot be read.
-    :raises ValueError: if it is no file.
+    :raises OSError: if our own files cannot be looked at.
     """
     pythons = search() if verb == "lock" else ""
-    return digest(_join(verb.encode(), read(path), pythons.encode(), *_surroundings()))
+    return _join(verb.encode(), pythons.encode(), *_surroundings())
+
+
+def fresh_name(text: bytes, around: bytes) -> bytes:
+    """Return under which name it is kept that a script's lock is fresh, and nothing is odd about the script.
+
+    :param around: the circumstances.
+    """
+    return digest(_join(around, text)).encode()
 
 
 def _surroundings() -> "list[bytes]":

@@ -16,6 +16,7 @@ from scriptlock.launch import (
     LAST,
     RECEIPT,
     cache_root,
+    circumstances,
     digest,
     fresh_name,
     mark,
@@ -66,41 +67,50 @@ def carries_its_lock(path: str) -> bool:
 class FreshLocks:
     """What was found to be fresh, for one of the verbs that ask; nothing where there is no cache.
 
-    :param verb: as :func:`scriptlock.launch.fresh_name` has it.
+    :param verb: as :func:`scriptlock.launch.circumstances` has it.
     :param most: how many are kept before all of them are forgotten.
     """
 
     def __init__(self, verb: str, *, most: int = MOST) -> None:
-        self._verb, self._most = verb, most
-        self._new: dict[str, str] = {}
-        self._names: dict[str, str] = {}
-        self._folder: str | None = None
+        self._most = most
+        self._new: dict[bytes, None] = {}
+        self._known: set[bytes] = set()
+        self._root: str | None = None
+        self._around = b""
         with suppress(OSError):
-            root = cache_root(os.environ)
-            self._folder = root and f"{root}/{FRESH}"
-
-    def __contains__(self, path: str) -> bool:
-        """Return whether the lock of a script is known to be fresh; if not, it may be found to be."""
+            # Once for all scripts, and before any is read: what changes later makes all names new.
+            self._around = circumstances(verb)
+            self._root = cache_root(os.environ)
         with suppress(OSError, ValueError):
-            if self._folder is not None:
-                self._names[path] = fresh_name(self._verb, path)
-                return os.path.exists(f"{self._folder}/{self._names[path]}")
+            self._known = set(read(f"{self._root}/{FRESH}").split()) if self._root else set()
+
+    def __contains__(self, text: bytes) -> bool:
+        """Return whether the lock in a script is known to be fresh."""
+        return bool(self._known) and fresh_name(text, self._around) in self._known
+
+    def knows(self, path: str) -> bool:
+        """Return whether the lock in a script's file is known to be fresh; not if it cannot be read."""
+        with suppress(OSError, ValueError):
+            return bool(self._known) and read(path) in self
         return False
 
-    def add(self, path: str) -> None:
-        """Note that the lock of a script, which was asked for before it was read, is fresh."""
-        if path in self._names:
-            self._new[path] = self._names[path]
+    def add(self, text: bytes) -> None:
+        """Note that the lock in a script is fresh."""
+        if self._root:
+            self._new[fresh_name(text, self._around)] = None
 
     def save(self) -> None:
-        """Keep what was noted, but of scripts that have changed since."""
-        if self._folder is None or not self._new:
+        """Keep what was noted."""
+        if not self._new:
             return
-        with suppress(OSError, ValueError):
-            os.makedirs(self._folder, exist_ok=True)
-            known = os.listdir(self._folder)
-            for old in known if len(known) + len(self._new) > self._most else ():
-                os.unlink(f"{self._folder}/{old}")
-            for path, name in self._new.items():
-                if fresh_name(self._verb, path) == name:
-                    os.close(os.open(f"{self._folder}/{name}", os.O_CREAT | os.O_WRONLY, 0o600))
+        file = f"{self._root}/{FRESH}"
+        is_full = len(self._known) + len(self._new) > self._most
+        with suppress(OSError):
+            os.makedirs(os.path.dirname(file), exist_ok=True)
+            flags = os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC | (os.O_TRUNC if is_full else os.O_APPEND)
+            descriptor = os.open(file, flags, 0o600)
+            try:
+                # The first line break ends a line that somebody else could not write to its end.
+                os.write(descriptor, b"\n".join([b"", *self._new, b""]))
+            finally:
+                os.close(descriptor)

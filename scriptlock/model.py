@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -13,8 +14,16 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 HASH = re.compile(r"sha256:[0-9a-f]{64}")
+_HASHES = re.compile(r"(?:sha256:[0-9a-f]{64},)*+")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 DIGEST = re.compile(r"v1:[0-9a-f]{32}")
+
+
+def are_hashes(texts: Sequence[object]) -> bool:
+    """Return whether each of them is a text that is a HASH."""
+    # In one go. The length tells a text with a comma in it from two.
+    joined = "".join([f"{text}," for text in texts])
+    return len(joined) == 72 * len(texts) and _HASHES.fullmatch(joined) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +45,7 @@ class Pin:
     def __post_init__(self) -> None:
         if canonicalize_name(self.name) != self.name:
             raise ValueError(f"{self.name!r} is not a normalised name (PEP 503)")
-        if not all(HASH.fullmatch(digest) for digest in self.hashes):
+        if not are_hashes(self.hashes):
             raise ValueError(f"{self.name}: a hash is not sha256 with 64 hex digits")
         if list(self.hashes) != sorted(set(self.hashes)):
             raise ValueError(f"{self.name}: hashes are not sorted and unique")

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import subprocess
+
+Finish = Callable[[], "subprocess.CompletedProcess[str]"]
+"""Waits for the end of a program, and returns its output."""
 
 PIP_VARIABLES = frozenset(
     f"PIP_{name}"
@@ -32,16 +37,25 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 class Begun:
-    """A program that runs in a folder of its own, which is empty, and waits for its standard input.
+    """A program that runs in a folder of its own, which is empty.
 
+    :param given: its standard input; None for a pipe to it.
     :param environ: what it may see on top of the cleaned environment of this process.
     :param inherit: descriptors it keeps open.
     :raises OSError: if it cannot be started.
     """
 
     def __init__(
-        self, argv: Sequence[str], *, environ: Mapping[str, str] | None = None, inherit: Sequence[int] = ()
+        self,
+        argv: Sequence[str],
+        given: IO[bytes] | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        inherit: Sequence[int] = (),
     ) -> None:
+        import subprocess
+        import tempfile
+
         # A module in the working folder would be imported before the real one. The same folder is for its
         # temporary files: pip leaves them behind when it is killed.
         self._folder = tempfile.TemporaryDirectory(prefix="scriptlock-", ignore_cleanup_errors=True)
@@ -54,7 +68,7 @@ class Begun:
         try:
             self._process = subprocess.Popen(
                 list(argv),
-                stdin=subprocess.PIPE,
+                stdin=subprocess.PIPE if given is None else given,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 cwd=self._folder.name,
@@ -77,22 +91,18 @@ class Begun:
                 return reading.readline()
         return ""
 
-    def finish(self, text: str = "") -> subprocess.CompletedProcess[str]:
-        """Let it run to its end; return its output, whatever its status.
+    def finish(self) -> subprocess.CompletedProcess[str]:
+        """Let it run to its end; return its output, whatever its status."""
+        import subprocess
 
-        :param text: the rest of its standard input; ours is left for the script.
-        """
-        try:
-            stdout, _ = self._process.communicate(text)
-            self._errors.seek(0)
-            return subprocess.CompletedProcess(
-                self._process.args, self._process.returncode, stdout, self._errors.read()
-            )
-        finally:
-            self.close()
+        stdout, _ = self._process.communicate()
+        self._errors.seek(0)
+        return subprocess.CompletedProcess(
+            self._process.args, self._process.returncode, stdout, self._errors.read()
+        )
 
     def close(self) -> None:
-        """End it, if it has not ended."""
+        """End it, if it has not ended, and leave nothing of it."""
         self._process.kill()
         with suppress(OSError), self._process:  # what was not written to it is of no use to anybody
             pass
@@ -112,8 +122,34 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a program to its end in a folder of its own that is empty; return its output, whatever its status.
 
-    The parameters are those of :class:`Begun`, and ``text`` is its standard input.
-
+    :param text: its standard input; ours is left for the script.
+    :param environ: what it may see on top of the cleaned environment of this process.
+    :param inherit: descriptors it keeps open.
     :raises OSError: if it cannot be started.
     """
-    return Begun(argv, environ=environ, inherit=inherit).finish(text)
+    with start(argv, text=text, environ=environ, inherit=inherit) as finish:
+        return finish()
+
+
+@contextmanager
+def start(
+    argv: Sequence[str],
+    *,
+    text: str = "",
+    environ: Mapping[str, str] | None = None,
+    inherit: Sequence[int] = (),
+) -> Iterator[Finish]:
+    """Start a program as :func:`run` does, and give what waits for its end and returns its output.
+
+    It is killed if it has not ended by the end of the block.
+    """
+    import tempfile
+
+    with tempfile.TemporaryFile() as given:
+        given.write(text.encode())  # not a pipe: nobody has to wait until all of it is read
+        given.seek(0)
+        begun = Begun(argv, given, environ=environ, inherit=inherit)
+        try:
+            yield begun.finish
+        finally:
+            begun.close()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -75,82 +76,86 @@ def read_settings(table: object, line_of: Callable[[str], int]) -> Settings:
         raise InvalidScript("tool.scriptlock is not a table", line_of(""))
     values: dict[str, Any] = {}
     for key, value in table.items():
-        line = line_of(key)
-        if key not in _READERS:
-            known = ", ".join(_READERS)
-            raise InvalidScript(f"[tool.scriptlock] has no setting {key!r}", line, f"it has {known}")
-        values[key.replace("-", "_")] = _READERS[key](key, value, line)
+        try:
+            values[key.replace("-", "_")] = _READERS.get(key, _refuse)(key, value)
+        except InvalidScript as error:  # only now is it worth looking for the line
+            raise InvalidScript(error.reason, line_of(key), error.hint) from error
     return Settings(**values)
 
 
-def _read_claim(key: str, value: object, line: int) -> bool:
+def _refuse(key: str, _: object) -> None:
+    raise InvalidScript(f"[tool.scriptlock] has no setting {key!r}", hint=f"it has {', '.join(_READERS)}")
+
+
+def _read_claim(key: str, value: object) -> bool:
     if not isinstance(value, bool):
-        raise InvalidScript(f"{key} is neither true nor false", line)
+        raise InvalidScript(f"{key} is neither true nor false")
     return value
 
 
-def _read_text(key: str, value: object, line: int) -> str:
+def _read_text(key: str, value: object) -> str:
     if not isinstance(value, str):
-        raise InvalidScript(f"{key} is not a string", line, "put it in quotes")
+        raise InvalidScript(f"{key} is not a string", hint="put it in quotes")
     return value
 
 
-def _read_texts(key: str, value: object, line: int) -> tuple[str, ...]:
+def _read_texts(key: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise InvalidScript(f"{key} is not a list of strings", line)
+        raise InvalidScript(f"{key} is not a list of strings")
     return tuple(value)
 
 
-def _read_environments(key: str, value: object, line: int) -> tuple[str, ...]:
-    return tuple(_read_environment(text, line) for text in _read_texts(key, value, line))
+def _read_environments(key: str, value: object) -> tuple[str, ...]:
+    return tuple(_read_environment(text) for text in _read_texts(key, value))
 
 
-def _read_environment(text: str, line: int) -> str:
+@lru_cache(maxsize=256)  # most headers that name some name the same
+def _read_environment(text: str) -> str:
     if text in SHORT_NAMES:
         return text
     try:
         return str(Marker(text))
     except (InvalidMarker, RecursionError) as error:
         hint = f"use {', '.join(sorted(SHORT_NAMES))} or a PEP 508 marker"
-        raise InvalidScript(f"{text!r} names no environment", line, hint) from error
+        raise InvalidScript(f"{text!r} names no environment", hint=hint) from error
 
 
-def _read_exclude_newer(key: str, value: object, line: int) -> str:
-    text = _read_text(key, value, line)
+def _read_exclude_newer(key: str, value: object) -> str:
+    text = _read_text(key, value)
     try:
         _read_cutoff(text, datetime(2000, 1, 1, tzinfo=UTC))
     except (ValueError, OverflowError) as error:
         hint = 'write it as "2026-11-01", "2026-11-01T12:00:00Z" or "7 days"'
-        raise InvalidScript(f"{key} is neither a date nor an age: {text!r}", line, hint) from error
+        raise InvalidScript(f"{key} is neither a date nor an age: {text!r}", hint=hint) from error
     return text
 
 
-def _read_index_url(key: str, value: object, line: int) -> str:
-    text = _read_text(key, value, line)
+def _read_index_url(key: str, value: object) -> str:
+    text = _read_text(key, value)
     try:
         url = urlsplit(text)
     except ValueError as error:
-        raise InvalidScript(f"{key} is not a URL", line) from error
+        raise InvalidScript(f"{key} is not a URL") from error
     if url.username or url.password or url.query:
         hint = "keep user and password in pip's configuration or in a keyring; the script is not the place"
-        raise InvalidScript(f"{key} carries credentials", line, hint)
+        raise InvalidScript(f"{key} carries credentials", hint=hint)
     if url.scheme not in {"http", "https", "file"} or not (url.netloc or url.scheme == "file"):
-        raise InvalidScript(f"{key} is not an http, https or file URL", line)
+        raise InvalidScript(f"{key} is not an http, https or file URL")
     return text
 
 
-def _read_constraints(key: str, value: object, line: int) -> tuple[Requirement, ...]:
-    return tuple(read_requirement(text, line) for text in _read_texts(key, value, line))
+def _read_constraints(key: str, value: object) -> tuple[Requirement, ...]:
+    return tuple(read_requirement(text, 0) for text in _read_texts(key, value))
 
 
-def _read_names(key: str, value: object, line: int) -> frozenset[NormalizedName]:
-    names = _read_texts(key, value, line)
+def _read_names(key: str, value: object) -> frozenset[NormalizedName]:
+    names = _read_texts(key, value)
     if wrong := next((name for name in names if not _NAME.fullmatch(name)), None):
-        raise InvalidScript(f"{key}: {wrong!r} is no package name", line)
+        raise InvalidScript(f"{key}: {wrong!r} is no package name")
     return frozenset(map(canonicalize_name, names))
 
 
-_READERS: dict[str, Callable[[str, object, int], Any]] = {
+_READERS: dict[str, Callable[[str, object], Any]] = {
     "required": _read_claim,
     "environments": _read_environments,
     "exclude-newer": _read_exclude_newer,

@@ -9,11 +9,13 @@ from threading import Lock as Mutex
 from typing import Any
 
 from scriptlock import api
+from scriptlock.document import to_table
 from scriptlock.errors import InvalidScript, ScriptlockError
 from scriptlock.files import read_script
+from scriptlock.header import digest
 from scriptlock.locking import Notify
 from scriptlock.model import Lock
-from scriptlock.script import Script, embed, parse, require_embeddable
+from scriptlock.script import Script, parse
 
 _Made = tuple[Lock, tuple[str, ...]]
 """A lock, and what a person should know of it."""
@@ -36,6 +38,8 @@ class SharedLocks:
 
     def lock(self, script: Script, *, notify: Notify = api.nobody, **options: Any) -> Lock:
         """Return what :func:`scriptlock.lock` does, and wait for it if somebody is at it already.
+
+        Whether a lock that somebody else made can be embedded in this script, who embeds it finds out.
 
         :raises CancelledError: after :meth:`stop`.
         """
@@ -61,7 +65,6 @@ class SharedLocks:
         lock, notes = found
         if lock == script.lock:
             return script.lock
-        require_embeddable(script)
         for note in notes:
             notify(note)
         return lock
@@ -87,7 +90,7 @@ def what_is_asked(script: Script) -> str:
         inputs = script.header.inputs if script.header else ""
     except InvalidScript:
         inputs = ""  # for all of them the answer is an error, which is not shared
-    return f"{inputs}\n{embed('', script.lock)}"
+    return f"{inputs}\n{digest(to_table(script.lock)) if script.lock else ''}"
 
 
 def distinct_first(paths: Iterable[Path]) -> list[int]:

@@ -138,12 +138,22 @@ def make_target(platform: str, python: tuple[int, int], *, requires: SpecifierSe
     return Target(platform=platform, markers=markers, tags=_tags(platform, python))
 
 
-@cache  # milliseconds each, for many scripts again and again
+@cache  # for many scripts again and again
 def _tags(platform: str, python: tuple[int, int]) -> tuple[str, ...]:
     facts = PLATFORMS[platform]
-    abi = f"cp{python[0]}{python[1]}"
     platforms = list(facts.tags(facts.machine))
-    tags = [*cpython_tags(python, [abi], platforms), *compatible_tags(python, abi, platforms)]
+    tags: list[str] = []
+    for tag in _tags_for(python, ""):
+        tags += [tag] if tag.endswith("-any") else [tag + one for one in platforms]
+    return tuple(tags)
+
+
+@cache
+def _tags_for(python: tuple[int, int], platform: str) -> tuple[str, ...]:
+    # Tags are made one by one, a thousand for each target. But their platforms come last, in the same
+    # order for every interpreter and ABI, so those for one platform tell what precedes them.
+    abi = f"cp{python[0]}{python[1]}"
+    tags = [*cpython_tags(python, [abi], [platform]), *compatible_tags(python, abi, [platform])]
     return tuple(str(tag) for tag in tags)
 
 
@@ -160,11 +170,12 @@ def host_target(
     """
     major, minor = markers["python_version"].split(".")
     accepted = frozenset(tags)
-    told = ("sys_platform", "platform_machine", "implementation_name")
-    for platform in PLATFORMS:
-        target = make_target(platform, (int(major), int(minor)), requires=requires)
-        if all(target.markers[name] == markers[name] for name in told) and accepted.issuperset(target.tags):
-            return target
+    told = tuple(markers[name] for name in ("sys_platform", "platform_machine", "implementation_name"))
+    for platform, facts in PLATFORMS.items():
+        if told == (facts.sys_platform, facts.machine, "cpython"):
+            target = make_target(platform, (int(major), int(minor)), requires=requires)
+            if accepted.issuperset(target.tags):
+                return target
     platform = f"this {markers['sys_platform']}-{markers['platform_machine']}"
     return Target(platform=platform, markers=dict(markers), tags=tuple(tags))
 

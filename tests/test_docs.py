@@ -16,7 +16,7 @@ import click
 import pytest
 
 import scriptlock
-from scriptlock.cli import verbs
+from scriptlock.cli.group import verbs
 from support.index import Index
 from support.wheels import wheel
 

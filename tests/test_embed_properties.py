@@ -16,9 +16,10 @@ from hypothesis import HealthCheck, assume, event, example, given, settings
 from hypothesis import strategies as st
 
 from scriptlock.errors import InvalidFooter, InvalidScript
-from scriptlock.footer import ACTING, write_footer
+from scriptlock.footer import write_footer
 from scriptlock.model import Lock
 from scriptlock.script import body_end, embed, parse
+from scriptlock.spelling import ACTING
 from support.texts import (
     BEGIN,
     END,

@@ -4,7 +4,8 @@ import errno
 import json
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,9 +26,9 @@ from scriptlock.cache.environments import (
 from scriptlock.cache.layout import Cache
 from scriptlock.cache.leases import Lease
 from scriptlock.errors import CacheError, EnvironmentBusy, InstallError, Offline, ToolError
-from scriptlock.install import Installer
+from scriptlock.install import EmptyEnvironment, Installer
 from scriptlock.install.pip import PipInstaller
-from scriptlock.interpreters import find_interpreter
+from scriptlock.interpreters import Interpreter, find_interpreter
 from scriptlock.model import Pin
 from support.installers import Doing, Unpacker, pin_of, seen_inside, unpack
 from support.wheels import Distribution, wheel
@@ -67,6 +68,16 @@ def cache(tmp_path: Path) -> Cache:
 
 def opened(cache: Cache, installer: Installer, *pins: Pin) -> Environment:
     return open_environment(cache, HOST, pins, installer)
+
+
+def no_python(folder: Path) -> Interpreter:
+    """Return an interpreter that is none, and put it into the folder."""
+    false = folder / "python"
+    false.write_text("#!/bin/sh\nexit 1\n", "utf-8")
+    false.chmod(0o755)
+    stat = false.stat()
+    place = {"device": stat.st_dev, "inode": stat.st_ino, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    return replace(HOST, executable=false, identity={"path": str(false), **place})
 
 
 def nothing_left(cache: Cache) -> bool:
@@ -203,6 +214,49 @@ def test_an_interrupted_build_leaves_nothing(cache: Cache) -> None:
     assert nothing_left(cache)
 
 
+class Eager(Unpacker):
+    """An installer that begins before there is an environment, and writes down what happens."""
+
+    def __init__(self, *wheels: Distribution) -> None:
+        super().__init__(*wheels)
+        self.log: list[str] = []
+
+    @contextmanager
+    def begin(
+        self, pins: Sequence[Pin], interpreter: Interpreter, /, *, offline: bool
+    ) -> Iterator[Callable[[EmptyEnvironment], None]]:
+        self.log.append("begun")
+
+        def fill(environment: EmptyEnvironment) -> None:
+            self.log.append("there" if environment.python.exists() else "missing")
+            self.install(pins, environment, offline=offline)
+
+        try:
+            yield fill
+        finally:
+            self.log.append("ended")
+
+
+def test_an_installer_may_begin_before_there_is_an_environment(cache: Cache) -> None:
+    installer = Eager(DEMO)
+
+    with opened(cache, installer, pin_of(DEMO)) as environment:
+        assert seen_inside(environment) == ["demo 1.0 True True"]
+    assert installer.log == ["begun", "there", "ended"]
+
+
+def test_what_an_installer_has_begun_ends_where_there_cannot_be_an_environment(
+    cache: Cache, tmp_path: Path
+) -> None:
+    installer = Eager(DEMO)
+
+    with pytest.raises(ToolError, match="virtualenv cannot make an environment from"):
+        open_environment(cache, no_python(tmp_path), [pin_of(DEMO)], installer)
+
+    assert installer.log == ["begun", "ended"]
+    assert nothing_left(cache)
+
+
 def test_a_full_disk_is_an_error_and_leaves_nothing(cache: Cache) -> None:
     def fail(site: Path, lease: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -270,14 +324,9 @@ def test_an_interpreter_that_was_replaced_meanwhile_builds_nothing(cache: Cache)
 
 
 def test_a_python_that_virtualenv_cannot_use_is_an_error(cache: Cache, tmp_path: Path) -> None:
-    false = tmp_path / "python"
-    false.write_text("#!/bin/sh\nexit 1\n", "utf-8")
-    false.chmod(0o755)
-    stat = false.stat()
-    place = {"device": stat.st_dev, "inode": stat.st_ino, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-    python = replace(HOST, executable=false, identity={"path": str(false), **place})
+    python = no_python(tmp_path)
 
-    with pytest.raises(ToolError, match=f"virtualenv cannot make an environment from {false}: "):
+    with pytest.raises(ToolError, match=f"virtualenv cannot make an environment from {python.executable}: "):
         open_environment(cache, python, [], Unpacker())
 
     assert nothing_left(cache)

@@ -5,13 +5,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from scriptlock.errors import InvalidFooter
-from scriptlock.footer import is_foreign, read_footer, require_replaceable, write_footer
+from scriptlock.footer import is_foreign, read_footer, read_lines, require_replaceable, write_footer
 from scriptlock.header import digest
 from scriptlock.model import Lock, Pin
 from support.texts import BEGIN, END, LOCK
@@ -104,7 +106,7 @@ def refusal(footer: str | Sequence[str]) -> tuple[int | None, str]:
 
 def changed(old: str, new: str) -> list[str]:
     """Return the full footer with one thing changed and a digest that knows of it."""
-    from scriptlock.footer import read_lines, read_table
+    from scriptlock.footer import read_table
 
     assert WRITTEN.count(old) == 1
     text = WRITTEN.replace(old, new)
@@ -122,11 +124,54 @@ def test_a_footer_says_what_was_written() -> None:
     assert read(WRITTEN.replace("\n", "\r\n")) == FULL
 
 
+def test_locks_that_are_equal_are_each_written_as_they_are() -> None:
+    short, long = (replace(LOCK, pins=(pin("a", version, A),)) for version in ("1", "1.0"))
+
+    assert short == long
+    for lock in (short, long, short):
+        assert f'# | a = "{lock.pins[0].version}"' in write_footer(lock)
+
+
 def test_a_lock_without_pins_is_short() -> None:
     empty = replace(LOCK, pins=())
 
     assert write_footer(empty)[-2:] == ("# | ]", END)
     assert read(write_footer(empty)) == empty
+
+
+LINES = st.sampled_from(
+    [
+        "# |",
+        "# | a",
+        "# |   b",
+        "# |  ",
+        "# | a ",
+        "#",
+        "# ",
+        "# a",
+        "# |a",
+        "# | # | a",
+        "# | \x7f",
+        "",
+        "a",
+        END,
+    ]
+)
+
+
+@given(st.lists(LINES, max_size=5), st.sampled_from(["\n", ""]))
+@example(["# |", "# |", "# | a", "# |   b"], "\n")
+def test_what_nobody_touched_is_read_as_what_somebody_did(lines: list[str], end: str) -> None:
+    def lines_of(footer: str) -> str:
+        try:
+            return read_lines(footer.encode(), 1)
+        except InvalidFooter as error:
+            return f"{error.line}: {error}"
+
+    footer = "\n".join([BEGIN, *lines, END]) + end
+
+    # Of files with other line breaks each line is read on its own.
+    assert lines_of(footer) == lines_of(footer.replace("\n", "\r\n"))
 
 
 def test_editors_may_trim_lines_or_pad_them() -> None:
@@ -287,6 +332,12 @@ def test_what_is_wrong_is_named_with_its_line(old: str, new: str, line: int, rea
             "vcs: a pin is a version, a url, or a git repository with a commit",
         ),
         (f'"{B}",\n# | "{C}"', f'"{B}",\n# | "md5:1"', 44, "numpy: 'md5:1' is not sha256 with 64 hex digits"),
+        (
+            f'"{B}",\n# | "{C}"',
+            f'"{B},{C}"',
+            44,
+            f"numpy: '{B},{C}' is not sha256 with 64 hex digits",
+        ),
         (f'"{B}",\n# | "{C}"', "1", 44, "numpy: 1 is not sha256 with 64 hex digits"),
     ],
 )
@@ -315,6 +366,18 @@ def test_a_table_of_the_wrong_shape_is_named(lines: list[str], reason: str) -> N
     line, found = refusal([BEGIN, *(f"# | {line}" for line in text), END])
 
     assert (found, line in {14, 15, 16}) == (reason, True)
+
+
+def test_what_is_wrong_is_named_wherever_the_same_footer_stands() -> None:
+    broken = WRITTEN.replace("2026.10.18", "2026.10.19").encode()
+
+    lines = []
+    for line in (10, 20, 10):
+        with pytest.raises(InvalidFooter) as caught:
+            read_footer(broken, line)
+        lines.append(caught.value.line)
+
+    assert lines == [15, 25, 15]
 
 
 def test_an_empty_footer_is_none() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
+from packaging.tags import compatible_tags, cpython_tags
 
 from scriptlock.errors import InvalidScript
 from scriptlock.grid import DEFAULT, RELEASES, SHORT_NAMES, Grid, adding, covered, make_grid, serves
@@ -171,6 +172,28 @@ def test_a_grid_does_not_depend_on_the_host_but_for_what_may_be_left_out() -> No
     first, *others = [make_grid((), NEW, host).targets for host in hosts]
 
     assert [first] * len(others) == others
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_the_order_of_targets_is_the_tables_whichever_are_chosen(platform: str) -> None:
+    host = make_target(platform, (3, 14))
+    every = make_grid([*PLATFORMS], NEW, host).targets
+
+    for environments in ([], ["windows"], ["windows", platform], ["macos-x86_64", "linux"]):
+        chosen = make_grid(environments, NEW, host).targets
+
+        assert chosen == tuple(target for target in every if target in chosen)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_target_accepts_the_tags_that_packaging_makes_for_its_platforms(platform: str) -> None:
+    facts = PLATFORMS[platform]
+    platforms = list(facts.tags(facts.machine))
+
+    for python in RELEASES:
+        abi = f"cp{python[0]}{python[1]}"
+        tags = [*cpython_tags(python, [abi], platforms), *compatible_tags(python, abi, platforms)]
+        assert make_target(platform, python).tags == tuple(map(str, tags))
 
 
 def test_the_table_is_without_gaps_and_the_default_has_no_rare_platforms() -> None:

@@ -34,8 +34,9 @@ def note(verb: str, *paths: Path) -> None:
     """Let the slow way find that the locks are fresh."""
     fresh = memo.FreshLocks(verb)
     for path in paths:
-        assert str(path) not in fresh
-        fresh.add(str(path))
+        assert not fresh.knows(str(path))
+        if path.exists():
+            fresh.add(path.read_bytes())
     fresh.save()
 
 
@@ -63,6 +64,18 @@ def test_of_many_scripts_all_must_be_known(path: Path) -> None:
 
     assert (before, is_known("check", path, other)) == (False, True)
     assert not is_known("check", path, path.with_name("missing.py"))
+
+
+def test_of_very_many_scripts_all_must_be_known(path: Path) -> None:
+    others = [path.with_name(f"{number}.py") for number in range(launch.FEW)]
+    for other in others:
+        other.write_text(locked("idna", shebang=f"/{other.name}"))
+    note("check", *others[:-1])
+
+    before = is_known("check", path, *others)
+    note("check", others[-1])
+
+    assert (before, is_known("check", path, *others)) == (False, True)
 
 
 def test_an_option_may_want_another_answer(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,30 +112,68 @@ def test_other_pythons_may_want_another_lock(
     assert (is_known("lock", path), is_known("check", path)) == (False, True)
 
 
-def test_a_script_that_changed_while_it_was_looked_at_is_not_known(path: Path) -> None:
+def test_only_the_text_that_was_looked_at_is_known(path: Path) -> None:
     fresh = memo.FreshLocks("check")
-    path.write_text(locked("rich", shebang="/x"))
-    assert str(path) not in fresh
-    fresh.add(str(path))
+    looked_at = locked("rich", shebang="/x")
+    fresh.add(looked_at.encode())
     path.write_text(locked("idna"))
 
     fresh.save()
 
-    assert not is_known("check", path)
+    other = is_known("check", path)
+    path.write_text(looked_at)
+    assert (other, is_known("check", path)) == (False, True)
+
+
+def test_circumstances_that_change_while_it_is_looked_at_make_it_new(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text(locked("idna"))
+    fresh = memo.FreshLocks("lock")
+    fresh.add(path.read_bytes())
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    fresh.save()
+
+    assert not is_known("lock", path)
 
 
 def test_only_so_much_is_remembered(path: Path) -> None:
-    folder = Cache.default().root / launch.FRESH
-    before = set(folder.iterdir())
+    file = Cache.default().root / launch.FRESH
+    before = set(file.read_bytes().split())
     path.write_text(locked("idna"))
     few = memo.FreshLocks("check", most=len(before))
-    assert str(path) not in few
-    few.add(str(path))
+    assert not few.knows(str(path))
+    few.add(path.read_bytes())
 
     few.save()
 
     assert len(before) == 2
-    assert [file.name for file in folder.iterdir()] == [launch.fresh_name("check", str(path))]
+    assert file.read_bytes().split() == [launch.fresh_name(path.read_bytes(), launch.circumstances("check"))]
+
+
+def test_what_several_note_at_once_is_all_known(path: Path) -> None:
+    others = [path.with_name(f"{number}.py") for number in range(2)]
+    at_once = [memo.FreshLocks("check"), memo.FreshLocks("check")]
+    for fresh, other in zip(at_once, others, strict=True):
+        other.write_text(locked("idna", shebang=f"/{other.name}"))
+        fresh.add(other.read_bytes())
+
+    for fresh in at_once:
+        fresh.save()
+
+    assert is_known("check", path, *others)
+
+
+def test_a_line_that_was_not_written_to_its_end_is_no_loss_but_its_own(path: Path) -> None:
+    file = Cache.default().root / launch.FRESH
+    file.write_bytes(file.read_bytes() + b"0123")
+    other = path.with_name("other.py")
+    other.write_text(locked("idna"))
+
+    note("check", other)
+
+    assert is_known("check", path, other)
 
 
 def test_without_a_cache_nothing_is_remembered(tmp_path: Path) -> None:

@@ -13,18 +13,21 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from installer.scripts import Script
+from installer.utils import get_launcher_kind
 from packaging.version import Version
 
 from scriptlock.cache.environments import Environment, open_environment
 from scriptlock.cache.layout import Cache
 from scriptlock.errors import CacheError, InstallError, Offline
 from scriptlock.install import bytecode
+from scriptlock.install.commands import shebang, write
 from scriptlock.install.compile import compile_in_background, python_name
-from scriptlock.install.link import shebang
 from scriptlock.install.shelves import NEW, Shelves
-from scriptlock.install.shelving import shelve
+from scriptlock.install.shelving import describe, shelve
 from scriptlock.install.store import StoreInstaller
 from scriptlock.interpreters import Interpreter, find_interpreter
 from support.index import Index
@@ -65,9 +68,9 @@ def nobody_compiles(cache: Cache, interpreter: Interpreter, digests: Sequence[st
     """Leave compiling to others."""
 
 
-def linked(cache: Cache, *wheels: Wheel, link: Link = os.link) -> Environment:
+def linked(cache: Cache, *wheels: Wheel, link: Link = os.link, threads: int | None = None) -> Environment:
     """Return the environment of wheels that the store has."""
-    installer = StoreInstaller(cache, link=link, compile_wheels=nobody_compiles)
+    installer = StoreInstaller(cache, link=link, threads=threads, compile_wheels=nobody_compiles)
     return open_environment(cache, HOST, [*map(pin_of, wheels)], installer, offline=True)
 
 
@@ -169,6 +172,59 @@ def test_a_short_path_needs_no_shell() -> None:
     assert shebang(Path("/env/bin/python")) == b"#!/env/bin/python\n"
 
 
+@pytest.mark.parametrize("python", ["/env/bin/python", f"/{'long/' * 30}bin/python", "/a b/bin/python"])
+@pytest.mark.parametrize("section", ["console", "gui"])
+def test_a_command_is_what_the_installer_library_makes_of_it(section: Any, python: str) -> None:
+    expected = Script("full-command", "full", "main.at", section).generate(python, get_launcher_kind())
+
+    assert write(describe(section, "full-command", "full", "main.at"), Path(python)) == expected
+
+
+def held(environment: Environment) -> dict[str, object]:
+    """Return what an environment consists of: files by what they are linked to, or by their text."""
+    found: dict[str, object] = {}
+    for path in sorted(environment.path.rglob("*")):
+        status = path.lstat()
+        its: object = path.name if path.is_symlink() or path.is_dir() else (status.st_ino, status.st_size)
+        if status.st_nlink == 1 and path.is_file() and path.name != "scriptlock.json":
+            its = path.read_bytes().replace(os.fsencode(environment.path), b"HERE")
+        found[str(path.relative_to(environment.path))] = (stat.S_IMODE(status.st_mode), its)
+    return found
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [wheel(f"w{number}", "1.0") for number in range(9)],
+        [wheel("one", "1.0", files={"same.py": "1"}), wheel("two", "1.0", files={"same.py": "2"})],
+        [
+            wheel("one", "1.0", files={"same.py": "1"}),
+            wheel("two", "1.0", files={"two-1.0.data/purelib/same.py": ""}),
+        ],
+        [wheel("one", "1.0", files={"in/a.py": "1"}), wheel("two", "1.0", files={"in/b.py": "2"})],
+        [
+            wheel("one", "1.0", entry_points={"say": "one:x"}),
+            wheel("two", "1.0", entry_points={"say": "two:x"}),
+        ],
+    ],
+    ids="apart file part folder command".split(),
+)
+def test_linking_in_threads_comes_to_the_same_as_linking_in_turn(others: list[Wheel], tmp_path: Path) -> None:
+    cache = Cache(root=tmp_path / "cache")
+    stock(cache, FULL, *others)
+    compile_now(cache, HOST, [FULL.sha256, others[0].sha256])
+
+    with linked(cache, FULL, *others, threads=1) as environment:
+        one_by_one = held(environment)
+    environment.path.rename(tmp_path / "aside")
+    with linked(cache, FULL, *others, threads=3) as environment:
+        at_once = held(environment)
+
+    receipt = one_by_one.pop("scriptlock.json"), at_once.pop("scriptlock.json")
+    assert receipt
+    assert at_once == one_by_one
+
+
 def test_pip_agrees_and_can_uninstall_without_harm_to_the_store(cache: Cache) -> None:
     stock(cache, FULL, DEMO)
     compile_now(cache, HOST, [FULL.sha256])
@@ -243,7 +299,7 @@ def test_a_file_of_one_wheel_where_another_has_a_folder_is_refused(cache: Cache)
     stock(cache, one, another)
 
     with pytest.raises(InstallError, match=r"^two 1\.0 cannot stand beside the others: x$"):
-        linked(cache, one, another)
+        linked(cache, one, another, threads=3)
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "..", "a\\b", ""])
@@ -321,7 +377,7 @@ def test_a_store_that_is_always_spoiled_is_an_error(index: Index, cache: Cache) 
         (linked_later,) = cache.wheels.glob("*/content/other/__init__.py")
         os.utime(linked_later)
 
-    installer = StoreInstaller(cache, link=link, compile_wheels=nobody_compiles)
+    installer = StoreInstaller(cache, link=link, threads=1, compile_wheels=nobody_compiles)
     with pytest.raises(InstallError, match="the wheel store changes all the time"):
         open_environment(cache, HOST, [pin_of(DEMO), pin_of(OTHER)], installer)
 

@@ -29,6 +29,7 @@ TEXTS = (
     script("rich", settings=["nonsense = 1"]),
     "print()\n",
     script(),
+    script("rich", body="unfinished = '''\n"),
 )
 
 
@@ -108,7 +109,7 @@ def test_first_come_those_that_ask_for_something_new(tmp_path: Path) -> None:
 
     order = distinct_first([*paths, tmp_path / "missing.py", paths[0]])
 
-    assert order == [0, 2, 4, 6, 7, 8, 10, 11, 1, 3, 5, 9, 12]
+    assert order == [0, 2, 4, 6, 7, 8, 10, 12, 1, 3, 5, 9, 11, 13]
 
 
 def test_after_the_end_nobody_gets_a_lock_not_even_who_is_making_one() -> None:

@@ -6,8 +6,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,17 @@ import pytest
 from scriptlock.cache.environments import Environment, open_environment
 from scriptlock.cache.layout import Cache
 from scriptlock.errors import CacheError, InstallError, Offline, ToolError
-from scriptlock.install.fetch import BOOT, Order, fetch
+from scriptlock.install.fetch import BOOT, Order, fetching
 from scriptlock.install.fetch_worker import respond
 from scriptlock.install.fetcher import NAMES
 from scriptlock.install.store import StoreInstaller
 from scriptlock.interpreters import Interpreter, find_interpreter
 from scriptlock.model import Pin
+from scriptlock.process import Finish
 from support.index import Index, nothing_listens
 from support.installers import pin_of, seen_inside
 from support.servers import answering
-from support.wheels import sdist, wheel
+from support.wheels import Wheel, sdist, wheel
 
 HOST = find_interpreter(None, None)
 DEMO, OTHER = wheel("demo", "1.0"), wheel("Other.Name", "2.0+local")
@@ -59,6 +61,15 @@ def refused(cache: Cache, *pins: Pin, installer: StoreInstaller | None = None) -
     assert not [*cache.environments.glob("*/*")]
     assert not [*cache.wheels.glob(".new-*")]
     return caught.value
+
+
+def fetch(
+    cache: Cache, wanted: Wheel, start: Callable[[str, Sequence[int]], AbstractContextManager[Finish]]
+) -> None:
+    """Have a worker fetch a wheel."""
+    order = Order(index_url=None, allow_sdist=(), tags=HOST.tags)
+    with fetching(cache, [pin_of(wanted)], order, inherit=[], start=start) as finish:
+        finish()
 
 
 def by_url(url: str, digest: str) -> Pin:
@@ -472,12 +483,13 @@ def test_a_wheel_of_another_format_is_fetched_anew(index: Index, cache: Cache) -
     ],
 )
 def test_a_worker_that_fails_is_an_error(script: str, reason: str, cache: Cache) -> None:
-    def start(order: str, inherit: Sequence[int]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    @contextmanager
+    def start(order: str, inherit: Sequence[int]) -> Iterator[Finish]:
+        argv = [sys.executable, "-c", script]
+        yield lambda: subprocess.run(argv, capture_output=True, text=True, check=False)
 
-    order = Order(index_url=None, allow_sdist=(), tags=HOST.tags)
     with pytest.raises(ToolError) as caught:
-        fetch(cache, [pin_of(DEMO)], order, inherit=[], start=start)
+        fetch(cache, DEMO, start)
 
     assert str(caught.value).startswith(reason)
     assert "a:b" not in str(caught.value)
@@ -488,24 +500,23 @@ def test_a_full_disk_while_unpacking_is_an_error(index: Index, cache: Cache) -> 
     index.add(large)
     cache.prepare()
 
-    def start(order: str, inherit: Sequence[int]) -> subprocess.CompletedProcess[str]:
+    @contextmanager
+    def start(order: str, inherit: Sequence[int]) -> Iterator[Finish]:
         limited = ["/bin/sh", "-c", 'ulimit -f 16; exec "$@"', "sh", sys.executable, "-I", "-c", BOOT, ""]
-        return subprocess.run(limited, input=order, capture_output=True, text=True, check=False)
+        yield lambda: subprocess.run(limited, input=order, capture_output=True, text=True, check=False)
 
-    order = Order(index_url=None, allow_sdist=(), tags=HOST.tags)
     with pytest.raises(CacheError, match="the wheel store cannot be written: File too large"):
-        fetch(cache, [pin_of(large)], order, inherit=[], start=start)
+        fetch(cache, large, start)
 
     assert [*cache.wheels.iterdir()] == []
 
 
 def test_a_worker_that_cannot_be_started_is_an_error(cache: Cache) -> None:
-    def start(order: str, inherit: Sequence[int]) -> None:
+    def start(order: str, inherit: Sequence[int]) -> AbstractContextManager[Finish]:
         raise FileNotFoundError(2, "No such file or directory")
 
-    order = Order(index_url=None, allow_sdist=(), tags=HOST.tags)
     with pytest.raises(ToolError, match="no process can be started: No such file or directory"):
-        fetch(cache, [pin_of(DEMO)], order, inherit=[], start=start)  # type: ignore[arg-type]
+        fetch(cache, DEMO, start)
 
 
 def test_a_pip_that_moved_a_name_is_an_error() -> None:

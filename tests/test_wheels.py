@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriptlock.errors import InstallError
-from scriptlock.install.wheels import File, timestamp, unpack
+from scriptlock.install.shelves import timestamp
+from scriptlock.install.wheels import File, unpack
 from scriptlock.install.wheels import Wheel as Unpacked
 from support.repacked import EXECUTABLE, SYMLINK, Change, adding, digest, editing, repacked, without
 from support.wheels import Wheel, wheel

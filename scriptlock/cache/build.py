@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from packaging.utils import NormalizedName, canonicalize_name
@@ -12,7 +13,7 @@ from packaging.version import InvalidVersion, Version
 
 from scriptlock.cache.skeleton import make
 from scriptlock.errors import InstallError
-from scriptlock.install import EmptyEnvironment, Installer
+from scriptlock.install import EmptyEnvironment, Fill, Hasty, Installer
 from scriptlock.interpreters import Interpreter
 from scriptlock.model import Pin
 
@@ -39,18 +40,32 @@ def build(
     :raises Offline: if something would have to be fetched.
     :raises ToolError: if virtualenv failed.
     """
-    skeleton = make(folder, interpreter, memory)
-    empty = EmptyEnvironment(
-        python=folder / skeleton.python,
-        interpreter=interpreter,
-        schemes={name: folder / path for name, path in skeleton.schemes.items()},
-        lease=lease,
-    )
-    if pins:
-        installer.install(pins, empty, offline=offline)
+    with _begun(installer, pins, interpreter, offline=offline) as fill:
+        skeleton = make(folder, interpreter, memory)
+        empty = EmptyEnvironment(
+            python=folder / skeleton.python,
+            interpreter=interpreter,
+            schemes={name: folder / path for name, path in skeleton.schemes.items()},
+            lease=lease,
+        )
+        fill(empty)
     if not empty.python.exists():
         raise InstallError("the environment was taken away while it was built", "run the command again")
     verify({empty.schemes["purelib"], empty.schemes["platlib"]}, pins)
+
+
+@contextmanager
+def _begun(
+    installer: Installer, pins: Sequence[Pin], interpreter: Interpreter, *, offline: bool
+) -> Iterator[Fill]:
+    """Let the installer begin while virtualenv is at work, if it can, and give what does the rest."""
+    if pins and isinstance(installer, Hasty):
+        with installer.begin(pins, interpreter, offline=offline) as fill:
+            yield fill
+    elif pins:
+        yield lambda empty: installer.install(pins, empty, offline=offline)
+    else:
+        yield lambda _: None
 
 
 def verify(sites: Collection[Path], pins: Sequence[Pin]) -> None:

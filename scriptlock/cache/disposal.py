@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -31,7 +29,7 @@ def move_aside(cache: Cache, path: Path) -> Path | None:
 
     :raises OSError: if that cannot be done.
     """
-    aside = cache.trash / f"{path.name}-{secrets.token_hex(4)}"
+    aside = cache.trash / f"{path.name}-{os.urandom(4).hex()}"
     try:
         # A folder has to be writable itself to get another parent.
         _make_writable(path)
@@ -50,6 +48,8 @@ def delete(path: Path) -> bool:
         if not _is_folder(path):
             path.unlink()
             return True
+    import shutil
+
     _open_up(path)
     shutil.rmtree(path, ignore_errors=True)
     return not os.path.lexists(path)

@@ -63,7 +63,7 @@ class Cache:
 
     @property
     def fresh(self) -> Path:
-        """One empty file for each lock that was found to be fresh; made when there is one."""
+        """Which locks were found to be fresh; made when there is one."""
         return self._folder("fresh")
 
     @property

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from scriptlock.cache.layout import Cache
 from scriptlock.cache.leases import patience
 from scriptlock.cache.records import write_durably
@@ -58,6 +56,8 @@ def cached_lock(cache: Cache, key: str, make: Callable[[], Lock], *, anew: bool 
 @contextmanager
 def _alone(cache: Cache, key: str) -> Iterator[None]:
     """Keep everybody else from making the same lock; no lease, since nobody shares or inherits it."""
+    from filelock import FileLock, Timeout
+
     seconds = patience()
     mutex = FileLock(cache.leases / f"lock-{key}", timeout=seconds, fallback_to_soft=False)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +15,7 @@ def write_durably(path: Path, text: bytes) -> None:
 
     :raises OSError: if that cannot be done; the old text is then still there.
     """
-    written = path.with_name(f"{path.name}-{secrets.token_hex(4)}{UNFINISHED}")
+    written = path.with_name(f"{path.name}-{os.urandom(4).hex()}{UNFINISHED}")
     try:
         with written.open("xb") as file:
             file.write(text)

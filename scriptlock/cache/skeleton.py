@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
-import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -57,7 +55,7 @@ def make(folder: Path, interpreter: Interpreter, memory: Path) -> Skeleton:
     skeleton, is_complete = _by_virtualenv(folder, interpreter, memory)
     if is_complete:
         with suppress(OSError):  # it is only slower without
-            written = notes.with_suffix(f".{secrets.token_hex(4)}")
+            written = notes.with_suffix(f".{os.urandom(4).hex()}")
             written.write_text(json.dumps(asdict(skeleton)), "utf-8")
             written.replace(notes)
     return skeleton
@@ -84,6 +82,8 @@ def _draw(skeleton: Skeleton, folder: Path) -> None:
 
 def _by_virtualenv(folder: Path, interpreter: Interpreter, memory: Path) -> tuple[Skeleton, bool]:
     """Return what virtualenv made, and whether notes can tell all of it."""
+    import logging
+
     from virtualenv import session_via_cli
 
     # Without a handler, its warnings would end up on stderr.

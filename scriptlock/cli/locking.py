@@ -18,7 +18,9 @@ from scriptlock.cli.outcome import worst
 from scriptlock.cli.progress import Progress
 from scriptlock.cli.report import check_json, complain, count, lock_json, out, remark, show_changes, warn
 from scriptlock.errors import NotLocked, ScriptlockError, StaleLock
+from scriptlock.files import read_script
 from scriptlock.model import Notice
+from scriptlock.script import Script, parse
 
 
 @click.command()
@@ -62,7 +64,8 @@ def lock(paths: Sequence[Path], *, check_only: bool, dry_run: bool, as_json: boo
     # With any option, the answer may be another.
     is_plain = not (check_only or dry_run or any(wishes.values()) or wishes["here"] is False)
     fresh = memo.FreshLocks("lock")
-    pending = [path for path in paths if not (is_plain and os.fspath(path) in fresh and not as_json)]
+    may_know = is_plain and not as_json
+    pending = [path for path in paths if not (may_know and fresh.knows(os.fspath(path)))]
     answers, codes = [], []
     with Progress(f"locking {count(paths)}") as progress:
         for result in by_path.lock_files(pending, write=not (check_only or dry_run), **wishes):
@@ -72,9 +75,8 @@ def lock(paths: Sequence[Path], *, check_only: bool, dry_run: bool, as_json: boo
                 answers.append(lock_json(result))
             changed = result.is_new or result.written
             codes.append(result.error.exit_code if result.error else int(check_only and changed))
-            is_odd = bool(result.notes or (result.script and result.script.warnings))
-            if is_plain and result.lock and not (changed or is_odd):
-                fresh.add(os.fspath(result.path))
+            if is_plain and result.script and result.lock and not (changed or result.notes):
+                _note(fresh, result.script)
     fresh.save()
     if as_json:
         out(json.dumps(answers, indent=2))
@@ -115,27 +117,33 @@ def _check(paths: Iterable[Path], *, locked_only: bool, as_json: bool) -> int:
     fresh = memo.FreshLocks("check")
     for path in paths:
         error = None
-        if (name := os.fspath(path)) not in fresh:
-            notices: tuple[Notice, ...] = ()
-            try:
-                _, script = by_path.read(path)
+        notices: tuple[Notice, ...] = ()
+        try:
+            text = read_script(path).text
+            if text not in fresh:
+                script = parse(text)
                 notices = script.warnings
                 if not locked_only or must_be_locked(script):
                     api.check(script)
-                    if not notices:
-                        fresh.add(name)
-            except ScriptlockError as problem:
-                error = problem
-            warn(path, notices, but=error)
-            if error:
-                is_answer = isinstance(error, NotLocked | StaleLock)
-                complain(path, error, with_hint=not is_answer)
-                codes.append(1 if is_answer else error.exit_code)
+                    _note(fresh, script)
+        except ScriptlockError as problem:
+            error = problem
+        warn(path, notices, but=error)
+        if error:
+            is_answer = isinstance(error, NotLocked | StaleLock)
+            complain(path, error, with_hint=not is_answer)
+            codes.append(1 if is_answer else error.exit_code)
         answers.append(check_json(path, error))
     fresh.save()
     if as_json:
         out(json.dumps(answers, indent=2))
     return worst(codes)
+
+
+def _note(fresh: memo.FreshLocks, script: Script) -> None:
+    """Note that a script need not be looked at again, unless there is something to say of it every time."""
+    if not script.warnings and isinstance(script.text, bytes):
+        fresh.add(script.text)
 
 
 @click.command()

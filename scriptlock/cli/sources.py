@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ from scriptlock import by_path, by_text
 from scriptlock.addresses import is_url
 from scriptlock.disk import SYSTEM, append
 from scriptlock.errors import FileTrouble
-from scriptlock.pip_configuration import redact
 
 if TYPE_CHECKING:
     from scriptlock.cache.environments import Environment
@@ -87,7 +85,11 @@ def find_source(word: str, cache: Cache, *, refresh: bool = False, offline: bool
 
 def shown(word: str) -> str:
     """Return how to speak of what PATH names."""
-    return redact(word) if is_url(word) else word
+    if not is_url(word):
+        return word
+    from scriptlock.pip_configuration import redact
+
+    return redact(word)
 
 
 def _is_open_pipe(path: str) -> bool:
@@ -115,6 +117,8 @@ def _anonymous_file(text: bytes) -> int:
         # not that of temporary files, where everybody may put modules.
         descriptor = os.memfd_create("script")
     else:  # pragma: no cover - measured on Linux only
+        import tempfile
+
         with tempfile.TemporaryFile() as file:
             descriptor = os.dup(file.fileno())
     append(SYSTEM, descriptor, text)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from scriptlock.interpreters import Interpreter
 from scriptlock.model import Pin
@@ -37,4 +38,19 @@ class Installer(Protocol):
         :raises InstallError: with the reason and what to do.
         :raises Offline: naming what would have to be fetched.
         """
+        ...
+
+
+Fill = Callable[[EmptyEnvironment], None]
+"""Installs what an installer was told before; raises what it does."""
+
+
+@runtime_checkable
+class Hasty(Protocol):
+    """An installer that has work to do for which there need be no environment yet."""
+
+    def begin(
+        self, pins: Sequence[Pin], interpreter: Interpreter, /, *, offline: bool
+    ) -> AbstractContextManager[Fill]:
+        """Begin with it, and give what does the rest of :meth:`Installer.install`, in the same block."""
         ...

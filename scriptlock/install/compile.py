@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from scriptlock.cache.layout import Cache
-from scriptlock.install import bytecode
 from scriptlock.install.shelves import LEASE
 from scriptlock.interpreters import Interpreter
 from scriptlock.process import clean_environment
@@ -39,6 +37,10 @@ def compile_in_background(cache: Cache, interpreter: Interpreter, digests: Seque
     """
     if os.name != "posix" or not digests or cache.is_temporary:
         return
+    import subprocess
+
+    from scriptlock.install import bytecode
+
     python = [str(interpreter.executable), "-I", "-S", bytecode.__file__]
     work = [str(cache.wheels), str(cache.leases / LEASE), python_name(interpreter), *digests]
     with suppress(OSError):  # there is no shell: whoever imports a module will compile it

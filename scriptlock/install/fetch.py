@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName, canonicalize_name
 
@@ -19,8 +19,19 @@ from scriptlock.errors import CacheError, InstallError, ScriptlockError, ToolErr
 from scriptlock.model import Pin
 from scriptlock.pip_configuration import redact
 
-BOOT = "import sys; sys.path.append(sys.argv[1]); from scriptlock.install.fetch_worker import main; main()"
-"""Appended, so that a scriptlock that is not installed works and nothing beside it hides a module."""
+if TYPE_CHECKING:
+    import subprocess
+
+    from scriptlock.process import Finish
+
+BOOT = (
+    "import gc, sys; gc.disable(); sys.path.append(sys.argv[1]); "
+    "from scriptlock.install.fetch_worker import main; main()"
+)
+"""Appended, so that a scriptlock that is not installed works and nothing beside it hides a module.
+
+What is imported is never garbage, and there is not much else in such a short life.
+"""
 FAILURES: Mapping[str, type[InstallError | CacheError | ToolError]] = {
     kind.__name__: kind for kind in (InstallError, CacheError, ToolError)
 }
@@ -38,21 +49,24 @@ class Order:
     """Those that the interpreter accepts, the most preferred first."""
 
 
-def start_worker(order: str, inherit: Sequence[int]) -> subprocess.CompletedProcess[str]:
-    """Run the worker to its end; return what it answered."""
+def start_worker(order: str, inherit: Sequence[int]) -> AbstractContextManager[Finish]:
+    """Start the worker; give what waits for its end and returns what it answered."""
     home = Path(__file__).resolve().parents[2]
-    return process.run([sys.executable, "-I", "-c", BOOT, str(home)], text=order, inherit=inherit)
+    return process.start([sys.executable, "-I", "-c", BOOT, str(home)], text=order, inherit=inherit)
 
 
-def fetch(
+@contextmanager
+def fetching(
     cache: Cache,
     pins: Sequence[Pin],
     order: Order,
     *,
     inherit: Sequence[int],
-    start: Callable[[str, Sequence[int]], subprocess.CompletedProcess[str]] = start_worker,
-) -> frozenset[NormalizedName]:
-    """Put a wheel of each pin into the store; return the names of those that come as source instead.
+    start: Callable[[str, Sequence[int]], AbstractContextManager[Finish]] = start_worker,
+) -> Iterator[Callable[[], frozenset[NormalizedName]]]:
+    """Begin to put a wheel of each pin into the store; give what waits for that.
+
+    It returns the names of those that come as source instead.
 
     :param inherit: descriptors of the leases that are held for it.
     :param start: runs the worker on an order.
@@ -72,10 +86,15 @@ def fetch(
             for pin in pins
         ],
     }
-    try:
-        done = start(json.dumps(told), inherit)
-    except OSError as error:
-        raise ToolError(f"no process can be started: {error.strerror or error}") from error
+    with ExitStack() as stack:
+        try:
+            finish = stack.enter_context(start(json.dumps(told), inherit))
+        except OSError as error:
+            raise ToolError(f"no process can be started: {error.strerror or error}") from error
+        yield lambda: _read(finish())
+
+
+def _read(done: subprocess.CompletedProcess[str]) -> frozenset[NormalizedName]:
     try:
         answer = json.loads(done.stdout)
     except ValueError:

@@ -5,6 +5,7 @@ A process of its own, since reading pip's configuration changes the logging of t
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -31,6 +32,7 @@ def main() -> None:
     order = json.load(sys.stdin)
     with answers:
         json.dump(respond(order), answers)
+    gc.freeze()  # at its exit, Python would look through all of it
 
 
 def respond(order: Mapping[str, Any], names: Mapping[str, str] = NAMES) -> dict[str, Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
+from threading import Semaphore
 from types import MappingProxyType
 from typing import Any
 
@@ -27,6 +28,7 @@ from scriptlock.install.offers import (
 from scriptlock.install.shelves import Shelves
 from scriptlock.install.shelving import shelve
 from scriptlock.install.tags import Preference
+from scriptlock.install.threads import usable_processors
 from scriptlock.model import Pin
 from scriptlock.pip_configuration import as_arguments, redact
 from scriptlock.resolve.borrowed import NAMES as RESOLVER_NAMES
@@ -90,6 +92,8 @@ class Fetcher:
         self._borrowed = borrowed
         self._shelves = Shelves(Cache(root=Path(order["root"])))
         self._preference = Preference(order["tags"])
+        # More threads at once would only keep each other from unpacking.
+        self._unpacking = Semaphore(usable_processors())
         self._allow_sdist = frozenset(order["allow_sdist"])
         # None of pip's own commands: each of them imports what it takes to resolve and to build.
         command = borrowed.IndexGroupCommand("fetch", "Fetch wheels.", isolated=True)
@@ -127,16 +131,26 @@ class Fetcher:
             return True
         if pin.url is not None:
             return self._take(pin, [self._named(pin, pin.url)])
-        offers = list(self._offers(pin.name))
         try:
-            chosen = choose(pin, offers, self._preference)
+            chosen = choose(pin, list(self._offers(pin.name, pin.hashes)), self._preference)
+        except NotOffered:
+            return self._refuse(pin)
+        return self._take(pin, chosen)
+
+    def _refuse(self, pin: Pin) -> bool:
+        """Return False if the pin comes as source.
+
+        :raises NotOffered: if not; it says what there is instead of its files.
+        """
+        offers = list(self._offers(pin.name))
+        if comes_as_source(pin, offers, self._allow_sdist):
+            return False
+        try:
+            return self._take(pin, choose(pin, offers, self._preference))
         except NotOffered as error:
-            if comes_as_source(pin, offers, self._allow_sdist):
-                return False
             if self._wire.forbidden:
                 error.hint = f"{', '.join(sorted(self._wire.forbidden))} refused to say what it has (403)"
             raise
-        return self._take(pin, chosen)
 
     def _named(self, pin: Pin, url: str) -> Offer:
         offer = at_url(url)
@@ -156,19 +170,23 @@ class Fetcher:
                     failure = failure or error
                     continue
                 if f"sha256:{sha256}" in pin.hashes:
-                    shelve(self._shelves, folder / "wheel", offer.filename, sha256, pin)
+                    with self._unpacking:
+                        shelve(self._shelves, folder / "wheel", offer.filename, sha256, pin)
                     return True
         if failure is not None:
             raise failure
         names = " or ".join(f"{offer.filename} from {host(offer.url)}" for offer in chosen)
         raise InstallError(f"{names} is not the file that was locked", REPLACED)
 
-    def _offers(self, name: str) -> Iterator[Offer]:
-        """Yield what the indexes and find-links have for a package, fitting or not."""
+    def _offers(self, name: str, hashes: Collection[str] = ()) -> Iterator[Offer]:
+        """Yield what the indexes and find-links have for a package, fitting or not.
+
+        :param hashes: leave out files that are told to have others, if that saves time.
+        """
 
         def read(page: Any) -> list[Any]:
             content = self._collector.fetch_response(page)
-            return list(on_page(content, self._borrowed.parse_links)) if content else []
+            return list(on_page(content, self._borrowed.parse_links, hashes)) if content else []
 
         found = self._collector.collect_sources(project_name=name, candidates_from_page=read)
         for source in filter(None, chain(found.find_links, found.index_urls)):

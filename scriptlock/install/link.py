@@ -7,26 +7,24 @@ import errno
 import hashlib
 import json
 import os
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from scriptlock.errors import InstallError
-from scriptlock.install import EmptyEnvironment
+from scriptlock.install import EmptyEnvironment, commands
 from scriptlock.install.record import Row, record
-from scriptlock.install.shelves import Bytecode, StoredWheel
-from scriptlock.install.wheels import timestamp
+from scriptlock.install.shelves import Bytecode, StoredWheel, timestamp
+from scriptlock.install.threads import for_each, usable_processors
 from scriptlock.model import Pin
 
 UNLINKABLE = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EACCES, errno.ENOTSUP, errno.ENOSYS})
 """Another device, a file system or a rule without hard links, too many links: then a copy has to do."""
-SHEBANG = b"#!python"
-"""How a script begins that wants the environment's interpreter (PEP 427)."""
-LONGEST = 127
-"""Bytes of a first line that every system reads to its end."""
+
+Stock = tuple[StoredWheel, Pin, Bytecode | None]
+"""A wheel, what it was locked as, and what its modules were compiled to, if they were."""
 
 
 class Spoiled(Exception):
@@ -41,34 +39,75 @@ class Filling:
     """An environment while it is filled; later wheels replace files of earlier ones, as with pip.
 
     :param link: makes a hard link; whatever it cannot link is copied.
+    :param threads: how many may link at once.
     """
 
-    def __init__(self, environment: EmptyEnvironment, link: Callable[[str, str], None] = os.link) -> None:
+    def __init__(
+        self,
+        environment: EmptyEnvironment,
+        link: Callable[[str, str], None] = os.link,
+        *,
+        threads: int | None = None,
+    ) -> None:
         self.environment, self._link = environment, link
+        self._threads = usable_processors() if threads is None else threads
         self._folders: set[str] = set()
         self._made: set[str] = set()
 
-    def add(self, wheel: StoredWheel, pin: Pin, bytecode: Bytecode | None) -> None:
-        """Put a wheel into the environment, with its RECORD (PEP 376) and where it came from (PEP 610).
+    def add(self, stock: Sequence[Stock]) -> None:
+        """Put wheels into the environment, with RECORD (PEP 376) and where they came from (PEP 610).
 
-        :raises InstallError: if it cannot stand beside what is there already.
-        :raises Spoiled: if a file of it was changed since it was unpacked.
+        :raises InstallError: if one cannot stand beside what is there already.
+        :raises Spoiled: if a file of one was changed since it was unpacked.
         :raises OSError: if the environment cannot be written.
         """
-        try:
-            self._add(wheel, pin, bytecode)
-        except FileNotFoundError as error:
-            raise Spoiled(wheel) from error  # somebody took it away, or its bytecode
-        except (IsADirectoryError, NotADirectoryError, FileExistsError) as error:
-            path = Path(error.filename2 or error.filename).name
-            raise InstallError(f"{pin.name} {pin.version} cannot stand beside the others: {path}") from error
+        are_apart = self._threads > 1 and self._are_apart(stock)
+        if are_apart:
+            # The largest first, so that no thread is left alone with it in the end.
+            by_size = sorted(stock, key=lambda one: len(one[0].files), reverse=True)
+            for_each(by_size, self._link_wheel, threads=self._threads)
+        for one in stock:
+            if not are_apart:
+                self._link_wheel(one)
+            self._finish(one)
 
-    def _add(self, wheel: StoredWheel, pin: Pin, bytecode: Bytecode | None) -> None:
+    def _are_apart(self, stock: Sequence[Stock]) -> bool:
+        """Return whether none has anything where another one has a file, so that order does not matter."""
+        files: list[str] = []
+        folders: set[str] = set()
+        for wheel, _, bytecode in stock:
+            site = str(self.environment.schemes[wheel.root])
+            for part in (wheel, bytecode) if bytecode else (wheel,):
+                files += [f"{site}/{path}" for path, _ in part.files]
+                folders |= {f"{site}/{path}" for path in part.folders}
+            files.append(f"{site}/{wheel.dist_info}/RECORD")
+            files += [str(self._place(wheel, "scripts", name)) for _, name, *_ in wheel.commands]
+            places = [self._place(wheel, scheme, path) for scheme, path, *_ in wheel.parts]
+            files += map(str, places)
+            folders |= {
+                str(folder)
+                for inner in {place.parent for place in places}
+                for folder in (inner, *inner.parents)
+            }
+        return len(files) == len(distinct := set(files)) and distinct.isdisjoint(folders)
+
+    def _link_wheel(self, one: Stock) -> None:
+        wheel, pin, bytecode = one
         site = str(self.environment.schemes[wheel.root])
-        _examine(wheel)
-        self._link_all(wheel, site)
-        if bytecode is not None:
-            self._link_all(bytecode, site)
+        with _blaming(wheel, pin):
+            _examine(wheel)
+            self._link_all(wheel, site)
+            if bytecode is not None:
+                self._link_all(bytecode, site)
+
+    def _finish(self, one: Stock) -> None:
+        """Write what of a wheel differs from one environment to the next."""
+        wheel, pin, bytecode = one
+        with _blaming(wheel, pin):
+            self._describe(wheel, pin, bytecode)
+
+    def _describe(self, wheel: StoredWheel, pin: Pin, bytecode: Bytecode | None) -> None:
+        site = str(self.environment.schemes[wheel.root])
         rows = [*self._parts(wheel), *self._commands(wheel), *self._origin(wheel, pin, site)]
         if bytecode is not None:
             rows += ((path, "", "") for path, _ in bytecode.files)
@@ -83,9 +122,15 @@ class Filling:
                 with suppress(FileExistsError):
                     os.mkdir(path)  # noqa: PTH102 - a Path costs as much as the call
                 self._folders.add(path)
-        content = str(part.content)
+        content, link, made = str(part.content), self._link, self._made
         for path, _ in part.files:
-            self._put(f"{content}/{path}", f"{site}/{path}")
+            source, target = f"{content}/{path}", f"{site}/{path}"
+            try:
+                link(source, target)
+            except OSError:
+                self._put(source, target)
+            else:
+                made.add(target)
 
     def _put(self, source: str, target: str) -> None:
         try:
@@ -96,6 +141,8 @@ class Filling:
         except OSError as error:
             if error.errno not in UNLINKABLE:
                 raise
+            import shutil
+
             self._make_way(target)
             shutil.copy2(source, target)  # with its times, which its bytecode depends on
         self._made.add(target)
@@ -117,30 +164,23 @@ class Filling:
     def _parts(self, wheel: StoredWheel) -> Iterator[Row]:
         """Put what lies under the .data folder of a wheel where it belongs, and yield its rows for RECORD."""
         for scheme, path, inside, size, digest in wheel.parts:
-            root = self.environment.schemes[scheme]
-            if scheme == "headers":
-                root /= wheel.dist_info.partition("-")[0]
-            target, source = root / path, wheel.content / inside
+            target, source = self._place(wheel, scheme, path), wheel.content / inside
             target.parent.mkdir(parents=True, exist_ok=True)
             if scheme != "scripts":
                 self._put(str(source), str(target))
                 yield self._relative(wheel, target), digest, size
             else:
-                text = source.read_bytes()
-                if text.startswith(SHEBANG):
-                    text = shebang(self.environment.python) + text.partition(b"\n")[2]
+                text = commands.adapt(source.read_bytes(), self.environment.python)
                 yield self._script(wheel, target, text)
 
-    def _commands(self, wheel: StoredWheel) -> Iterator[Row]:
-        if not wheel.commands:
-            return
-        from installer.scripts import Script
-        from installer.utils import get_launcher_kind
+    def _place(self, wheel: StoredWheel, scheme: str, path: str) -> Path:
+        root = self.environment.schemes[scheme]
+        return (root / wheel.dist_info.partition("-")[0] if scheme == "headers" else root) / path
 
-        for section, name, module, attribute in wheel.commands:
-            script = Script(name, module, attribute, section)  # type: ignore[arg-type]  # JSON knows no Literal
-            file_name, text = script.generate(str(self.environment.python), get_launcher_kind())
-            yield self._script(wheel, self.environment.schemes["scripts"] / file_name, text)
+    def _commands(self, wheel: StoredWheel) -> Iterator[Row]:
+        for command in wheel.commands:
+            name, text = commands.write(command, self.environment.python)
+            yield self._script(wheel, self.environment.schemes["scripts"] / name, text)
 
     def _script(self, wheel: StoredWheel, target: Path, text: bytes) -> Row:
         self._write(str(target), text, mode=0o755)
@@ -166,6 +206,17 @@ class Filling:
         return Path(os.path.relpath(target, self.environment.schemes[wheel.root])).as_posix()
 
 
+@contextmanager
+def _blaming(wheel: StoredWheel, pin: Pin) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise Spoiled(wheel) from error  # somebody took it away, or its bytecode
+    except (IsADirectoryError, NotADirectoryError, FileExistsError) as error:
+        path = Path(error.filename2 or error.filename).name
+        raise InstallError(f"{pin.name} {pin.version} cannot stand beside the others: {path}") from error
+
+
 def _examine(wheel: StoredWheel) -> None:
     """Return if the files of a wheel in the store are what was unpacked, as far as a look at them can tell.
 
@@ -183,12 +234,3 @@ def _examine(wheel: StoredWheel) -> None:
             raise Spoiled(wheel) from error
         if found.st_size != size or found.st_mtime != modified:
             raise Spoiled(wheel)
-
-
-def shebang(python: Path) -> bytes:
-    """Return the first line of a script for an interpreter, or the first two, where one would not do."""
-    path = os.fsencode(python)
-    if b" " not in path and len(path) + len(b"#!\n") <= LONGEST:
-        return b"#!" + path + b"\n"
-    # A shell starts it again by Python, to which the same lines are a string that means nothing.
-    return b"#!/bin/sh\n'''exec' \"" + path + b'" "$0" "$@"\n\' \'\'\'\n'

@@ -41,15 +41,20 @@ class Offer:
         return urljoin(self.base, self.href)
 
 
-def on_page(page: Any, parse_links: Callable[[Any], Iterable[Any]]) -> Iterator[Offer]:
+def on_page(
+    page: Any, parse_links: Callable[[Any], Iterable[Any]], hashes: Collection[str] = ()
+) -> Iterator[Offer]:
     """Yield what a page of an index offers.
 
     :param page: pip's ``IndexContent``.
     :param parse_links: pip's own way to read it, which takes much longer if it is JSON (PEP 691).
+    :param hashes: leave out files of a JSON page that are told to have others; there are thousands.
     """
     if page.content_type.lower().startswith(JSON):
         for row in json.loads(page.content)["files"]:
             digest = row.get("hashes", {}).get("sha256")
+            if hashes and digest and f"sha256:{digest}" not in hashes:
+                continue
             yield Offer(filename=row["filename"], sha256=digest, href=row["url"], base=page.url)
     else:
         yield from map(from_link, parse_links(page))

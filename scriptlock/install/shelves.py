@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -28,13 +28,25 @@ from packaging.version import Version
 from scriptlock.cache.disposal import delete, discard
 from scriptlock.cache.layout import Cache
 from scriptlock.cache.leases import Lease, patience
+from scriptlock.install.commands import Command
 from scriptlock.install.tags import Preference
 from scriptlock.model import Pin
 
-FORMAT = 1
+FORMAT = 2
 LEASE = "wheels"
 NEW = ".new-"
 CONTENT, WHEEL, BYTECODE = "content", "wheel.json", "bytecode.json"
+FIRST_DATE = 315532800
+"""1980, before which no zip archive can date a file, so that packing up an environment works."""
+
+
+def timestamp(sha256: str) -> int:
+    """Return the modification time, in seconds, of every file that comes from that wheel.
+
+    The same for the same wheel, so that bytecode compiled once stays valid wherever its source is
+    linked; another one for another, so that no cache takes a file for its successor of equal size.
+    """
+    return FIRST_DATE + int(sha256[:7], 16)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +69,8 @@ class StoredWheel:
     """Those at its root, with their sizes in bytes."""
     parts: list[tuple[str, str, str, int, str]]
     """The other files: scheme, path there, path here, size in bytes, digest as RECORD has it."""
-    commands: list[tuple[str, str, str, str]]
-    """Its entry points to run: section (console or gui), name, module and attribute."""
+    commands: list[Command]
+    """Its entry points to run."""
     record: str
     """The lines that RECORD has for the files at its root (PEP 376)."""
 
@@ -122,7 +134,7 @@ class Shelves:
 
         :raises OSError: if it cannot be made.
         """
-        folder = self.cache.wheels / f"{NEW}{secrets.token_hex(8)}"
+        folder = self.cache.wheels / f"{NEW}{os.urandom(8).hex()}"
         folder.mkdir()
         try:
             yield folder

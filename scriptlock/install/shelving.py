@@ -7,10 +7,15 @@ import json
 import re
 from pathlib import Path
 
+# Not in a function: when several threads import it at once, some find half of it.
+from installer.scripts import Script
+from installer.utils import parse_entrypoints
+
 from scriptlock.errors import InstallError
+from scriptlock.install.commands import Command
 from scriptlock.install.record import record
-from scriptlock.install.shelves import CONTENT, FORMAT, WHEEL, Shelves
-from scriptlock.install.wheels import Wheel, timestamp, unpack
+from scriptlock.install.shelves import CONTENT, FORMAT, WHEEL, Shelves, timestamp
+from scriptlock.install.wheels import Wheel, unpack
 from scriptlock.model import Pin
 
 SAFE_COMMAND = re.compile(r"(?!\.+$)[^\s/\\:\0-][^/\\:\0]*")
@@ -61,9 +66,7 @@ def _description(wheel: Wheel, filename: str, content: Path) -> dict[str, object
     }
 
 
-def _commands(declared: Path, filename: str) -> list[tuple[str, str, str, str]]:
-    from installer.utils import parse_entrypoints
-
+def _commands(declared: Path, filename: str) -> list[Command]:
     try:
         entry_points = list(parse_entrypoints(declared.read_text("utf-8")))
     except FileNotFoundError:
@@ -73,4 +76,11 @@ def _commands(declared: Path, filename: str) -> list[tuple[str, str, str, str]]:
     for name, *_ in entry_points:
         if not SAFE_COMMAND.fullmatch(name):
             raise InstallError(f"{filename} has a command whose name is no file name: {name!r}")
-    return [(section, name, module, attribute) for name, module, attribute, section in entry_points]
+    return [describe(section, name, module, attribute) for name, module, attribute, section in entry_points]
+
+
+def describe(section: str, name: str, module: str, attribute: str) -> Command:
+    """Return an entry point together with the text that is the same in every environment."""
+    script = Script(name, module, attribute, section)  # type: ignore[arg-type]  # console or gui, it says itself
+    _, text = script.generate("python", "posix")
+    return section, name, module, attribute, text.partition(b"\n")[2].decode()

@@ -27,8 +27,6 @@ REPLACED = ("RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "dir
 """What is for an installer to say (PEP 376, 610), and signatures of a RECORD that it replaces."""
 INSTALLER = b"scriptlock\n"
 CHUNK = 1 << 18
-FIRST_DATE = 315532800
-"""1980, before which no zip archive can date a file, so that packing up an environment works."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +57,6 @@ class Wheel:
     """The scheme of what lies at its root: purelib or platlib."""
     files: tuple[File, ...]
     """Those that were unpacked: INSTALLER is ours, and RECORD is for each environment to write."""
-
-
-def timestamp(sha256: str) -> int:
-    """Return the modification time, in seconds, of every file that comes from that wheel.
-
-    The same for the same wheel, so that bytecode compiled once stays valid wherever its source is
-    linked; another one for another, so that no cache takes a file for its successor of equal size.
-    """
-    return FIRST_DATE + int(sha256[:7], 16)
 
 
 def unpack(archive: Path, filename: str, folder: Path, *, modified: int) -> Wheel:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from scriptlock.pip_configuration import as_arguments
 from scriptlock.resolve.borrowed import Borrowed
 from scriptlock.resolve.finding import ShortLists
 from scriptlock.resolve.indexes import Indexes
+from scriptlock.resolve.sessions import PLAIN
 from scriptlock.targets import Target
 
 
@@ -25,16 +28,31 @@ class Repository:
     command: Any
 
 
+@dataclass(slots=True)
+class WheelsUnlessNamed:
+    """Takes the place of pip's FormatControl, which cannot say it: sdists for these names only."""
+
+    named: Collection[NormalizedName]
+    no_binary: set[str] = field(default_factory=set)
+    only_binary: set[str] = field(default_factory=set)
+
+    def get_allowed_formats(self, canonical_name: str) -> frozenset[str]:
+        """Return the kinds of files that the package may come in."""
+        return frozenset({"binary", "source"} if canonical_name in self.named else {"binary"})
+
+
 class Access:
-    """What pip-tools asks its repository for, made for each target of an order.
+    """A parsed command line of ``pip install``, and what pip-tools asks for each target of an order."""
 
-    :param prereleases: whether they are as good as any.
-    """
-
-    def __init__(self, borrowed: Borrowed, indexes: Indexes, *, prereleases: bool) -> None:
+    def __init__(self, borrowed: Borrowed, indexes: Indexes, order: Mapping[str, Any]) -> None:
         self._borrowed = borrowed
         self.indexes = indexes
-        self._short_lists = ShortLists(borrowed, indexes.offers, prereleases=prereleases)
+        self._command = borrowed.create_command("install", isolated=True)
+        self._options, _ = self._command.parse_args([*_arguments(order, indexes.configured)])
+        self._options.format_control = WheelsUnlessNamed(indexes.allow_sdist)
+        self._options.require_hashes = False
+        self._options.ignore_dependencies = False
+        self._short_lists = ShortLists(borrowed, indexes.offers, prereleases=order["prereleases"])
 
     def repository(self, target: Target) -> Repository:
         """Return what pip-tools needs to resolve for a target, with a memory of its own."""
@@ -44,16 +62,11 @@ class Access:
         seen_by_pip._valid_tags = tags  # noqa: SLF001 - borrowed.py has looked whether it is there
         seen_by_pip._valid_tags_set = set(tags)  # noqa: SLF001 - as above
         finder = self._borrowed.build_package_finder(
-            self.indexes.command,
-            options=self.indexes.options,
-            session=self.indexes.session,
-            target_python=seen_by_pip,
+            self._command, options=self._options, session=self.indexes.session, target_python=seen_by_pip
         )
         self._shorten(finder, target)
-        command = _CommandFor(self.indexes.command, python)
-        return Repository(
-            options=self.indexes.options, session=self.indexes.session, finder=finder, command=command
-        )
+        command = _CommandFor(self._command, python)
+        return Repository(options=self._options, session=self.indexes.session, finder=finder, command=command)
 
     def _shorten(self, finder: Any, target: Target) -> None:
         # pip looks at thousands of files anew for each target, to take the same of each version in the end.
@@ -95,3 +108,15 @@ class _CommandFor:
     def make_resolver(self, **kwargs: Any) -> Any:
         self.resolver = self._command.make_resolver(py_version_info=self._python, **kwargs)
         return self.resolver
+
+
+def _arguments(order: Mapping[str, Any], configured: Mapping[str, str | list[str]]) -> Iterator[str]:
+    yield from PLAIN
+    yield "--progress-bar=off"
+    # Another pip would be told the indexes on its command line, with the passwords in them.
+    yield "--use-feature=inprocess-build-deps"
+    if order["prereleases"]:
+        yield "--all-releases=:all:"
+    if order["exclude_newer"]:
+        yield f"--uploaded-prior-to={order['exclude_newer']}"
+    yield from as_arguments(configured, index_url=order["index_url"])

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.parser import BytesHeaderParser
+from functools import cached_property
 from importlib.metadata import Distribution
 from itertools import count
 from pathlib import Path
@@ -111,6 +112,11 @@ class _InMemory(Distribution):
 
     def __init__(self, header: bytes) -> None:
         self._text = header.decode("utf-8", "replace")
+
+    @cached_property
+    def metadata(self) -> Any:
+        """What the header says, read once: pip asks for it again and again."""
+        return super().metadata
 
     def read_text(self, filename: str) -> str | None:
         return self._text if filename == "METADATA" else None

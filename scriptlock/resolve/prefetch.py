@@ -27,11 +27,11 @@ THREADS = 24
 
 
 class Prefetch:
-    """Follows what targets require, in threads that end with the process."""
+    """Follows what targets require, in threads for which nobody waits."""
 
     def __init__(self, offers: Offers, *, threads: int = THREADS) -> None:
         self._offers = offers
-        self._steps = SimpleQueue[Callable[[], object]]()
+        self._steps = SimpleQueue[Callable[[], object] | None]()
         self._begun: set[tuple[str, tuple[str, ...]]] = set()
         self._threads = [Thread(target=self._work, daemon=True) for _ in range(threads)]
 
@@ -64,9 +64,13 @@ class Prefetch:
         for requirement in trail.follow(name):
             self._plan(trail, requirement)
 
+    def close(self) -> None:
+        """Begin nothing more."""
+        for _ in self._threads:
+            self._steps.put(None)
+
     def _work(self) -> None:
-        while True:
-            step = self._steps.get()
+        while step := self._steps.get():
             with suppress(Exception):  # who needs it meets the same trouble, and can tell it
                 step()
 

@@ -63,7 +63,7 @@ class Clerk:
             from scriptlock.resolve.answers import answers
 
             borrowed = borrow(self._names)
-            access = Access(borrowed, indexes, prereleases=order["prereleases"])
+            access = Access(borrowed, indexes, order)
             return {"resolutions": answers(borrowed, access, asked)}
         except ScriptlockError as error:
             return failure(error)

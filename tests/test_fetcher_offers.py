@@ -1,0 +1,58 @@
+"""Which file of a page is fetched: leaving out what cannot be it changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from scriptlock.install.offers import JSON, NotOffered, Offer, choose, on_page
+from scriptlock.install.tags import Preference
+from scriptlock.model import Pin
+
+TAGS = ("cp311-cp311-linux_x86_64", "py3-none-any")
+DIGESTS = [digit * 64 for digit in "012"]
+
+rows = st.fixed_dictionaries(
+    {
+        "filename": st.sampled_from(
+            [
+                *(f"demo-1.0-{tag}.whl" for tag in (*TAGS, "cp33-cp33m-win32")),
+                "demo-2.0-py3-none-any.whl",
+                "demo-1.0.zip",
+            ]
+        ),
+        "url": st.just("files/demo"),
+    },
+    optional={"hashes": st.sampled_from([{}, *({"sha256": digest} for digest in DIGESTS)])},
+)
+
+
+def chosen(page: Any, pin: Pin, hashes: Sequence[str]) -> list[Offer] | None:
+    try:
+        return choose(pin, list(on_page(page, pytest.fail, hashes)), Preference(TAGS))
+    except NotOffered:
+        return None
+
+
+@given(files=st.lists(rows, max_size=6), digests=st.sets(st.sampled_from(DIGESTS), min_size=1))
+@example(
+    files=[{"filename": "demo-1.0-py3-none-any.whl", "url": "x", "hashes": {"sha256": "0" * 64}}],
+    digests={"0" * 64},
+)
+def test_files_that_have_other_digests_are_never_chosen(
+    files: list[dict[str, Any]], digests: set[str]
+) -> None:
+    hashes = tuple(sorted(f"sha256:{digest}" for digest in digests))
+    pin = Pin(name=canonicalize_name("demo"), version=Version("1.0"), hashes=hashes)
+    content = json.dumps({"files": files}).encode()
+    page = SimpleNamespace(content_type=JSON, content=content, url="https://a.example/simple/demo/")
+
+    assert chosen(page, pin, hashes) == chosen(page, pin, ())
