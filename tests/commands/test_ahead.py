@@ -57,10 +57,11 @@ def test_a_worker_is_started_where_something_will_be_resolved(
     ("words", "code"), [("lock bare.py", 0), ("lock --no-such bare.py", 2), ("lock missing.py bare.py", 2)]
 )
 def test_nothing_is_left_of_the_worker_however_the_command_ends(
-    cli: Cli, folder: Path, index: Index, tmp_path_factory: pytest.TempPathFactory, words: str, code: int
+    cli: Cli, folder: Path, index: Index, words: str, code: int
 ) -> None:
     index.add(wheel("tool", "1.0"))
-    temporary = tmp_path_factory.mktemp("temporary")
+    temporary = folder / "temporary"
+    temporary.mkdir()
     environ: Mapping[str, str] = {"TMPDIR": str(temporary)}
 
     done = cli(*words.split(), cwd=folder, env=environ)
