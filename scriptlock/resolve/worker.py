@@ -21,6 +21,9 @@ from scriptlock.resolve.borrowed import NAMES, borrow, borrow_for_indexes
 from scriptlock.resolve.indexes import Indexes
 from scriptlock.resolve.protocol import failure, in_turn, questions
 
+MOST_ROWS = 100_000
+"""Rows of index pages to keep in memory for the next order, some 200 MB; the disk keeps them anyway."""
+
 
 def main() -> None:
     """Answer the orders on standard input; whatever pip prints goes to standard error."""
@@ -37,6 +40,7 @@ def main() -> None:
             answers.write(f"{json.dumps(clerk.respond(json.loads(line)))}\n")
             answers.flush()
             gc.collect()
+            gc.freeze()  # what is left now is for the next order, too, and need not be looked at again
 
 
 class Clerk:
@@ -69,12 +73,16 @@ class Clerk:
             return failure(error)
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and forget what was learnt through them."""
         for indexes in self._indexes.values():
             indexes.close()
+        self._indexes.clear()
+        gc.unfreeze()
 
     def _indexes_for(self, order: Mapping[str, Any]) -> Indexes:
         borrowed = borrow_for_indexes(self._names)
+        if sum(indexes.offers.rows for indexes in self._indexes.values()) > MOST_ROWS:
+            self.close()
         key = json.dumps({name: value for name, value in order.items() if name != "targets"})
         if key not in self._indexes:
             if self._configured is None:
