@@ -21,8 +21,8 @@ from scriptlock.resolve.borrowed import NAMES, borrow, borrow_for_indexes
 from scriptlock.resolve.indexes import Indexes
 from scriptlock.resolve.protocol import failure, in_turn, questions
 
-MOST_ROWS = 100_000
-"""Rows of index pages to keep in memory for the next order, some 200 MB; the disk keeps them anyway."""
+MOST_ROWS = 60_000
+"""Rows of index pages with which to go on to the next order; they take some 100 MB."""
 
 
 def main() -> None:
@@ -41,6 +41,8 @@ def main() -> None:
             answers.flush()
             gc.collect()
             gc.freeze()  # what is left now is for the next order, too, and need not be looked at again
+            if clerk.rows > MOST_ROWS:
+                break  # another process begins with an empty memory, and the pages are on the disk
 
 
 class Clerk:
@@ -55,6 +57,11 @@ class Clerk:
         self._names = names
         self._configured: dict[str, Any] | None = None
         self._indexes: dict[str, Indexes] = {}
+
+    @property
+    def rows(self) -> int:
+        """How many files the pages list that were read so far."""
+        return sum(indexes.offers.rows for indexes in self._indexes.values())
 
     def respond(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer to an order: resolutions, or why there are none."""
@@ -73,16 +80,12 @@ class Clerk:
             return failure(error)
 
     def close(self) -> None:
-        """Close all connections, and forget what was learnt through them."""
+        """Close all connections."""
         for indexes in self._indexes.values():
             indexes.close()
-        self._indexes.clear()
-        gc.unfreeze()
 
     def _indexes_for(self, order: Mapping[str, Any]) -> Indexes:
         borrowed = borrow_for_indexes(self._names)
-        if sum(indexes.offers.rows for indexes in self._indexes.values()) > MOST_ROWS:
-            self.close()
         key = json.dumps({name: value for name, value in order.items() if name != "targets"})
         if key not in self._indexes:
             if self._configured is None:
