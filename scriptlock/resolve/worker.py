@@ -27,7 +27,6 @@ MOST_ROWS = 60_000
 
 def main() -> None:
     """Answer the orders on standard input; whatever pip prints goes to standard error."""
-    gc.disable()  # an order needs what it makes to its end; to look for garbage takes a third of the time
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     logging.getLogger("pip").propagate = False
