@@ -22,7 +22,7 @@ BOOT = (
 )
 """Appended, so that a scriptlock that is not installed works and nothing beside it hides a module.
 
-Looking for garbage takes a third of the time: what is imported never is any, and an order needs what it makes.
+Looking for garbage takes a third of the time: what is imported never is any, and what is made is needed.
 Ending at once is its last act: to take down all that it loaded can take as long as its work did.
 """
 RESOLVER = "scriptlock.resolve.worker"
