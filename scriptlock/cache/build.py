@@ -85,9 +85,9 @@ def verify(sites: Collection[Path], pins: Sequence[Pin]) -> None:
                 found[name] = Version(version)
             except InvalidVersion as error:
                 raise InstallError(f"{name} was installed with the version {version!r}") from error
-            for path in _recorded(folder, f"{name} {version}"):
+            for path in sorted(_recorded(folder, f"{name} {version}") - there):
                 # Not found in one look are scripts and data, which lie outside.
-                if path not in there and not (site / path).exists():
+                if not (site / path).exists():
                     raise InstallError(f"{name} {version} was installed without {path.rpartition('/')[2]}")
     wanted = {pin.name: pin.version for pin in pins}
     for name in sorted(wanted.keys() | found.keys()):
@@ -96,9 +96,9 @@ def verify(sites: Collection[Path], pins: Sequence[Pin]) -> None:
             raise InstallError(f"{name}: {asked} was to be installed, and {got} was")
 
 
-def _files(site: Path) -> Iterator[str]:
-    """Yield all that is below a folder, as RECORD writes it: to look once is cheaper than for each file."""
-    pending = [("", str(site))]
+def _files(site: Path) -> list[str]:
+    """Return all that is below a folder, as RECORD writes it: to look once is cheaper than for each file."""
+    pending, found = [("", str(site))], []
     while pending:
         inside, folder = pending.pop()
         with os.scandir(folder) as entries:
@@ -106,7 +106,8 @@ def _files(site: Path) -> Iterator[str]:
                 if entry.is_dir(follow_symlinks=False):
                     pending.append((f"{inside}{entry.name}/", entry.path))
                 else:
-                    yield inside + entry.name
+                    found.append(inside + entry.name)
+    return found
 
 
 def _identity(folder: Path) -> tuple[NormalizedName, str]:
@@ -124,14 +125,14 @@ def _identity(folder: Path) -> tuple[NormalizedName, str]:
         raise InstallError(f"{folder.name} was installed, which says neither name nor version") from error
 
 
-def _recorded(folder: Path, whose: str) -> Iterator[str]:
-    """Yield the files that a distribution says it consists of, in the format of PEP 376."""
+def _recorded(folder: Path, whose: str) -> frozenset[str]:
+    """Return the files that a distribution says it consists of, in the format of PEP 376."""
     try:
         with (folder / "RECORD").open(encoding="utf-8", newline="") as record:
-            rows = [row[0] for row in csv.reader(record) if row]
+            rows = frozenset([row[0] for row in csv.reader(record) if row])
         by = (folder / "INSTALLER").read_bytes()
     except OSError:
-        rows, by = [], b""
+        rows, by = frozenset(), b""
     if not rows or not by:
         raise InstallError(f"{whose} was installed without a RECORD or INSTALLER")
-    yield from rows
+    return rows

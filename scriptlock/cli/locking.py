@@ -13,7 +13,7 @@ import click
 
 from scriptlock import api, by_path, memo
 from scriptlock.by_text import must_be_locked
-from scriptlock.cli import options
+from scriptlock.cli import ahead, options
 from scriptlock.cli.outcome import worst
 from scriptlock.cli.progress import Progress
 from scriptlock.cli.report import check_json, complain, count, lock_json, out, remark, show_changes, warn
@@ -68,7 +68,9 @@ def lock(paths: Sequence[Path], *, check_only: bool, dry_run: bool, as_json: boo
     pending = [path for path in paths if not (may_know and fresh.knows(os.fspath(path)))]
     answers, codes = [], []
     with Progress(f"locking {count(paths)}") as progress:
-        for result in by_path.lock_files(pending, write=not (check_only or dry_run), **wishes):
+        for result in by_path.lock_files(
+            pending, write=not (check_only or dry_run), worker=ahead.worker(), **wishes
+        ):
             with progress.pause():
                 _report_lock(result, named=len(paths) > 1, quietly=as_json)
             if as_json:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from threading import Semaphore
@@ -30,28 +28,19 @@ from scriptlock.install.shelving import shelve
 from scriptlock.install.tags import Preference
 from scriptlock.install.threads import usable_processors
 from scriptlock.model import Pin
-from scriptlock.pip_configuration import as_arguments, redact
+from scriptlock.pip_configuration import redact
 from scriptlock.resolve.borrowed import NAMES as RESOLVER_NAMES
-from scriptlock.resolve.borrowed import Borrowed
+from scriptlock.resolve.borrowed import REACHING, Borrowed
 from scriptlock.resolve.kept import Kept
+from scriptlock.resolve.sessions import Sessions
 from scriptlock.resolve.wire import Wire, host, refuse_insecure
 
 NAMES: Mapping[str, str] = MappingProxyType(
     {
-        "IndexGroupCommand": "pip._internal.cli.index_command:IndexGroupCommand",
-        "build_session": "pip._internal.cli.index_command:IndexGroupCommand._build_session",
-        "make_option_group": "pip._internal.cli.cmdoptions:make_option_group",
-        "index_group": "pip._internal.cli.cmdoptions:index_group",
-        "create_collector": "pip._internal.index.collector:LinkCollector.create",
         "response_chunks": "pip._internal.network.utils:response_chunks",
         "HTTPError": "pip._vendor.urllib3.exceptions:HTTPError",
     }
-    | {
-        name: RESOLVER_NAMES[name]
-        for name in (
-            "collect_sources fetch_response parse_links link_hashes Link PipError RequestException Response"
-        ).split()
-    }
+    | {name: RESOLVER_NAMES[name] for name in REACHING}
 )
 """What is borrowed of pip, as :mod:`scriptlock.resolve.borrowed` writes it."""
 THREADS = 16
@@ -59,19 +48,6 @@ ATTEMPTS = 3
 """How often to begin a file whose connection breaks off."""
 CHUNK = 1 << 16
 AS_IT_IS = MappingProxyType({"Accept-Encoding": "identity"})
-
-
-@contextmanager
-def _nothing_to_run() -> Iterator[None]:
-    """Keep pip from asking rustc and other programs for their versions, which it would tell every index."""
-    path = os.environ.pop("PATH", None)
-    os.environ["PATH"] = ""
-    try:
-        yield
-    finally:
-        del os.environ["PATH"]
-        if path is not None:
-            os.environ["PATH"] = path
 
 
 class Fetcher:
@@ -95,21 +71,13 @@ class Fetcher:
         # More threads at once would only keep each other from unpacking.
         self._unpacking = Semaphore(usable_processors())
         self._allow_sdist = frozenset(order["allow_sdist"])
-        # None of pip's own commands: each of them imports what it takes to resolve and to build.
-        command = borrowed.IndexGroupCommand("fetch", "Fetch wheels.", isolated=True)
-        group = borrowed.make_option_group(borrowed.index_group, command.parser)
-        command.parser.insert_option_group(0, group)
-        options, _ = command.parse_args([*_arguments(order, configured)])
-        with _nothing_to_run():
-            self._session = borrowed.build_session(command, options)
+        sessions = Sessions(borrowed, configured, index_url=order["index_url"], folder=None)
+        self._session, options = sessions.plain, sessions.options
         if refresh:
             self._session.refresh_package = {":all:"}
         kept = Kept(Path(order["cache_dir"]), options.trusted_hosts)
         self._wire = Wire(borrowed, self._session.request, kept=kept)
         self._session.request = self._wire.request
-        # A header's index-url carries no password; the configured one, which may fit it, comes first.
-        urls = [configured.get("index-url"), options.index_url, *options.extra_index_urls]
-        self._session.update_index_urls([url for url in urls if url])
         self._collector = borrowed.create_collector(self._session, options)
         refuse_insecure(options, self._session.is_secure_origin, borrowed)
 
@@ -211,8 +179,3 @@ class Fetcher:
             if received == int(response.headers.get("Content-Length", received)):
                 return digest.hexdigest()
         raise InstallError(f"{host(offer.url)} broke off while sending {offer.filename}", "try again")
-
-
-def _arguments(order: Mapping[str, Any], configured: Mapping[str, str | list[str]]) -> Iterator[str]:
-    yield from ("--no-input", "--no-color", "--no-cache-dir")
-    yield from as_arguments(configured, index_url=order["index_url"])

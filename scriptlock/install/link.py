@@ -9,14 +9,14 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from scriptlock.errors import InstallError
 from scriptlock.install import EmptyEnvironment, commands
+from scriptlock.install.inspection import Spoiled, examine, opened
 from scriptlock.install.record import Row, record
-from scriptlock.install.shelves import Bytecode, StoredWheel, timestamp
+from scriptlock.install.shelves import Bytecode, StoredWheel
 from scriptlock.install.threads import for_each, usable_processors
 from scriptlock.model import Pin
 
@@ -25,14 +25,6 @@ UNLINKABLE = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EACCES, er
 
 Stock = tuple[StoredWheel, Pin, Bytecode | None]
 """A wheel, what it was locked as, and what its modules were compiled to, if they were."""
-
-
-class Spoiled(Exception):
-    """A file of the store is not what was put there."""
-
-    def __init__(self, wheel: StoredWheel) -> None:
-        super().__init__(wheel)
-        self.wheel = wheel
 
 
 class Filling:
@@ -95,7 +87,7 @@ class Filling:
         wheel, pin, bytecode = one
         site = str(self.environment.schemes[wheel.root])
         with _blaming(wheel, pin):
-            _examine(wheel)
+            examine(wheel)
             self._link_all(wheel, site)
             if bytecode is not None:
                 self._link_all(bytecode, site)
@@ -122,15 +114,25 @@ class Filling:
                 with suppress(FileExistsError):
                     os.mkdir(path)  # noqa: PTH102 - a Path costs as much as the call
                 self._folders.add(path)
-        content, link, made = str(part.content), self._link, self._made
-        for path, _ in part.files:
-            source, target = f"{content}/{path}", f"{site}/{path}"
-            try:
-                link(source, target)
-            except OSError:
-                self._put(source, target)
-            else:
-                made.add(target)
+        content = str(part.content)
+        for path in self._link_below(part, site):
+            self._put(f"{content}/{path}", f"{site}/{path}")
+
+    def _link_below(self, part: StoredWheel | Bytecode, site: str) -> list[str]:
+        """Link the files that are in nobody's way, and return the others."""
+        paths = [path for path, _ in part.files]
+        if self._link is not os.link:
+            return paths
+        left = []
+        with opened(str(part.content)) as (here, source), opened(site) as (there, target):
+            for path in paths:
+                try:
+                    os.link(here + path, there + path, src_dir_fd=source, dst_dir_fd=target)
+                except OSError:  # whoever tries it again will learn why
+                    left.append(path)
+        others = set(left)
+        self._made.update([f"{site}/{path}" for path in paths if path not in others])
+        return left
 
     def _put(self, source: str, target: str) -> None:
         try:
@@ -215,22 +217,3 @@ def _blaming(wheel: StoredWheel, pin: Pin) -> Iterator[None]:
     except (IsADirectoryError, NotADirectoryError, FileExistsError) as error:
         path = Path(error.filename2 or error.filename).name
         raise InstallError(f"{pin.name} {pin.version} cannot stand beside the others: {path}") from error
-
-
-def _examine(wheel: StoredWheel) -> None:
-    """Return if the files of a wheel in the store are what was unpacked, as far as a look at them can tell.
-
-    Only root can have written to them, or a disk that lost power. Bytecode is left to Python, which
-    compiles anew what it cannot read.
-
-    :raises Spoiled: if one is not.
-    """
-    content, modified = str(wheel.content), timestamp(wheel.sha256)
-    parts = ((inside, size) for _, _, inside, size, _ in wheel.parts)
-    for path, size in chain(wheel.files, parts):
-        try:
-            found = os.stat(f"{content}/{path}")  # noqa: PTH116 - as above
-        except OSError as error:
-            raise Spoiled(wheel) from error
-        if found.st_size != size or found.st_mtime != modified:
-            raise Spoiled(wheel)

@@ -13,7 +13,8 @@ from scriptlock.cache.layout import Cache
 from scriptlock.errors import InstallError, Offline
 from scriptlock.install import EmptyEnvironment, Fill
 from scriptlock.install.compile import compile_in_background, python_name
-from scriptlock.install.link import Filling, Spoiled
+from scriptlock.install.inspection import Spoiled
+from scriptlock.install.link import Filling
 from scriptlock.install.shelves import Shelves, StoredWheel
 from scriptlock.install.tags import Preference
 from scriptlock.interpreters import Interpreter

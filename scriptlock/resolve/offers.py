@@ -59,6 +59,8 @@ class Offers:
         self._files: dict[tuple[str, Version], Sequence[_File]] = {}
         self._best: dict[tuple[str, Version, str], Any] = {}
         self._undated: set[str] = set()
+        self.rows = 0
+        """How many files were listed so far."""
         self._requires = Once[Any, tuple[str, ...] | None]()
         self._orders: dict[str, _Places] = {}
 
@@ -109,6 +111,7 @@ class Offers:
         found: dict[Version, list[Any]] = {}
         spelled: dict[str, list[Any]] = {}  # 1 and 1.0 are the same version, and its files keep their order
         for listed in self._listed(name):
+            self.rows += 1
             if self._exclude_newer is not None and listed.upload_time is None:
                 self._undated.add(name)
             version = _version(listed.filename, name, with_sources=name in self._allow_sdist)

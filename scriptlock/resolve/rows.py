@@ -10,10 +10,8 @@ from typing import Any
 
 JSON = "application/vnd.pypi.simple.v1+json"
 """The content type of such a page."""
-
-
-_PLAIN = re.compile(r"(?:[^?#]*/)?([A-Za-z0-9_.+-]+)")
-"""A URL whose last part is the name of the file; of any other only pip knows what it makes of it."""
+_PLAIN = re.compile(r"[A-Za-z0-9_.+-]+")
+"""The last part of a URL that is the name of the file; of any other only pip knows what it makes of it."""
 
 
 class Row:
@@ -76,5 +74,7 @@ def rows(page: bytes, make: Callable[[Mapping[str, Any]], Any]) -> list[Any]:
 
 
 def _row(told: Mapping[str, Any], make: Callable[[Mapping[str, Any]], Any]) -> Any:
-    plain = _PLAIN.fullmatch(told.get("url") or "")
-    return Row(told, plain[1], make) if plain else make(told)
+    url = told.get("url") or ""
+    filename = url.rpartition("/")[2]
+    is_plain = _PLAIN.fullmatch(filename) and "?" not in url and "#" not in url
+    return Row(told, filename, make) if is_plain else make(told)

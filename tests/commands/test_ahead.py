@@ -1,0 +1,90 @@
+"""The resolver's process that is started before anybody knows whether it is needed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from scriptlock.cli import ahead
+from support.cli import Cli
+from support.index import Index
+from support.wheels import wheel
+
+BARE = "# /// script\n# dependencies = ['tool']\n# ///\n"
+LOCKED = f"{BARE}\n# /// scriptlock\n# [tool.scriptlock]\n# ///\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in {"bare.py": BARE, "locked.py": LOCKED, "other.py": "print()\n"}.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "is_needed"),
+    [
+        ("lock bare.py", True),
+        ("lock --here locked.py bare.py", True),
+        ("lock --upgrade locked.py", True),
+        ("lock -U locked.py", True),
+        ("lock locked.py", False),
+        ("lock other.py", False),
+        ("lock missing.py", False),
+        ("lock .", False),
+        ("lock", False),
+        ("lock --help bare.py", False),
+        ("lock --check bare.py", False),
+        ("lock --from-cache bare.py", False),
+        ("lock --offline bare.py", False),
+        ("check bare.py", False),
+        ("", False),
+    ],
+)
+def test_a_worker_is_started_where_something_will_be_resolved(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, words: str, *, is_needed: bool
+) -> None:
+    monkeypatch.chdir(folder)
+
+    assert ahead.is_about_to_resolve(words.split(), {}) is is_needed
+    assert not ahead.is_about_to_resolve(words.split(), {"SCRIPTLOCK_OFFLINE": "1"})
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [("lock bare.py", 0), ("lock --no-such bare.py", 2), ("lock missing.py bare.py", 2)]
+)
+def test_nothing_is_left_of_the_worker_however_the_command_ends(
+    cli: Cli, folder: Path, index: Index, words: str, code: int
+) -> None:
+    index.add(wheel("tool", "1.0"))
+    temporary = folder / "temporary"
+    temporary.mkdir()
+    environ: Mapping[str, str] = {"TMPDIR": str(temporary)}
+
+    done = cli(*words.split(), cwd=folder, env=environ)
+
+    assert done.code == code
+    assert list(temporary.iterdir()) == []
+    assert [path for path in Path("/proc").glob("[0-9]*/cwd") if _is_inside(path, temporary)] == []
+
+
+def _is_inside(link: Path, folder: Path) -> bool:
+    try:
+        return str(link.readlink()).startswith(str(folder))
+    except OSError:  # it ended, or is somebody else's
+        return False
+
+
+def test_a_worker_that_cannot_be_started_ahead_is_nobodys_trouble(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(folder / "missing"))
+
+    with ahead.begun(["lock", str(folder / "bare.py")], {}):
+        found = ahead.worker()
+
+    assert found is not None
+    assert ahead.worker() is None
