@@ -170,13 +170,13 @@ def test_what_a_resolver_came_upon_in_another_way_is_asked_for_in_a_hurry() -> N
         Universe(wheels=(wheel("part", "1"), wheel("part", "2", requires=["deep"]), wheel("deep", "1")))
     )
     prefetch = Prefetch(asked.offers, threads=0)
-    told = [
+    told = (
         "part<2",
         "part",
         "deep; sys_platform == 'win32'",
         "deep; extra == 'x'",
         "no @ https://a.example/no.whl",
-    ]
+    )
 
     prefetch.hurry(question(request_for("tool")), told)
     finish(prefetch)
