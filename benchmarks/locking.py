@@ -25,7 +25,8 @@ def comparisons(workshop: Workshop) -> Iterator[Comparison]:
                 for everywhere in (False, True):
                     yield _cold(there, requirements, everywhere=everywhere, milliseconds=milliseconds)
     for requirements in (SMALL, LARGE):
-        yield _upgrade(workshop, requirements)
+        for everywhere in (False, True):
+            yield _upgrade(workshop, requirements, everywhere=everywhere)
         yield _unchanged(workshop, requirements)
 
 
@@ -54,9 +55,13 @@ def _cold(
         # It downloads every file of every pin to hash it: for the large set more than 2 GB.
         commands.append(_pip_compile(workshop, requirements, caches))
     figures = measure(commands, rounds=workshop.rounds)
-    where = "every platform" if everywhere else "one platform"
+    where = _where(everywhere=everywhere)
     title = f"lock for {where}, {' '.join(requirements)}, nothing cached, {milliseconds} ms"
     return Comparison(title=title, figures=figures, peers=[command.name for command in commands[1:]])
+
+
+def _where(*, everywhere: bool) -> str:
+    return "every platform" if everywhere else "one platform"
 
 
 def _compile(workshop: Workshop, requirements: Sequence[str]) -> list[str | Path]:
@@ -74,17 +79,18 @@ def _pip_compile(workshop: Workshop, requirements: Sequence[str], caches: Path) 
     )
 
 
-def _upgrade(workshop: Workshop, requirements: Sequence[str]) -> Comparison:
-    script = workshop.script("lock/upgrade.py", requirements)
+def _upgrade(workshop: Workshop, requirements: Sequence[str], *, everywhere: bool) -> Comparison:
+    script = workshop.script("lock/upgrade.py", requirements, everywhere=everywhere)
+    universal = ["--universal"] if everywhere else []
     commands = [
         workshop.command(
             "scriptlock lock --upgrade", workshop.program("scriptlock"), "lock", "--upgrade", script
         ),
-        workshop.command(UV_UPGRADE, *_compile(workshop, requirements), "--upgrade"),
+        workshop.command(UV_UPGRADE, *_compile(workshop, requirements), "--upgrade", *universal),
     ]
     figures = measure(commands, rounds=workshop.rounds)
     return Comparison(
-        title=f"choose every version anew, {' '.join(requirements)}, all cached",
+        title=f"choose every version anew, {_where(everywhere=everywhere)}, {' '.join(requirements)}, all cached",
         figures=figures,
         peers=(UV_UPGRADE,),
     )

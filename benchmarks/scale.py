@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 from harness import Comparison, measure
 from workshop import SMALL, Workshop, remove
+
+from scriptlock.script import embed, parse
 
 MANY = 1000
 DISTINCT, COPIES = 20, 10
@@ -23,11 +27,9 @@ def comparisons(workshop: Workshop) -> Iterator[Comparison]:
 def _checks(workshop: Workshop) -> Comparison:
     scriptlock = workshop.program("scriptlock")
     body = "".join(f"print({line})\n" for line in range(200))
-    first = workshop.script("check/0.py", SMALL, body=body)
+    first = workshop.script("check/0.py", SMALL, body=body, everywhere=True)
     workshop.do(scriptlock, "lock", first)
-    paths = [first, *(first.with_name(f"{number}.py") for number in range(1, MANY))]
-    for path in paths[1:]:
-        path.write_text(first.read_text().replace("print(0)", f"print({path.stem})", 1))
+    paths = [first, *(_another(first, number) for number in range(1, MANY))]
     known = workshop.folder / "caches" / "scriptlock" / "v1" / "fresh"
     commands = [
         workshop.command(ONE, scriptlock, "check", first, prepare=lambda: remove(known)),
@@ -43,6 +45,25 @@ def _checks(workshop: Workshop) -> Comparison:
         peers=(ONE,),
         remark=f"{rate:,.0f} scripts of {size:,} bytes a second, after start-up",
     )
+
+
+def _another(first: Path, number: int) -> Path:
+    """Return a script beside the first that differs from it in header, body and every hash."""
+    text = (
+        first.read_text().replace("print(0)", f"print({number})", 1).replace("rich", f"rich>=0.{number}", 1)
+    )
+    script, old = parse(text), parse(first.read_text())
+    assert script.header is not None
+    assert old.lock is not None
+    pins = tuple(replace(pin, hashes=_others(pin.hashes, number)) for pin in old.lock.pins)
+    lock = replace(old.lock, pins=pins, inputs=script.header.inputs)
+    path = first.with_name(f"{number}.py")
+    path.write_text(embed(text, lock))
+    return path
+
+
+def _others(hashes: tuple[str, ...], number: int) -> tuple[str, ...]:
+    return tuple(sorted(f"sha256:{sha256(f'{one}{number}'.encode()).hexdigest()}" for one in hashes))
 
 
 def _locks(workshop: Workshop) -> Comparison:

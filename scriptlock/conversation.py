@@ -6,6 +6,7 @@ Loaded before anything else is: while the one process is starting, the other can
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Self
@@ -15,9 +16,13 @@ from scriptlock.process import Begun
 if TYPE_CHECKING:
     import subprocess
 
-BOOT = "import os, sys; sys.path.append(sys.argv[1]); from {module} import main; main(); os._exit(0)"
+BOOT = (
+    "import gc, os, sys; gc.disable(); sys.path.append(sys.argv[1]); "
+    "from {module} import main; main(); os._exit(0)"
+)
 """Appended, so that a scriptlock that is not installed works and nothing beside it hides a module.
 
+Looking for garbage takes a third of the time: what is imported never is any, and what is made is needed.
 Ending at once is its last act: to take down all that it loaded can take as long as its work did.
 """
 RESOLVER = "scriptlock.resolve.worker"
@@ -26,12 +31,12 @@ RESOLVER = "scriptlock.resolve.worker"
 class Conversation:
     """Orders for a worker, which is started for the first of them; threads may share it.
 
-    :param module: whose ``main`` answers.
+    :param argv: what starts the worker; by default the one that resolves.
     """
 
-    def __init__(self, module: str = RESOLVER) -> None:
+    def __init__(self, argv: Sequence[str] = ()) -> None:
         home = Path(__file__).resolve().parents[1]
-        self._argv = [sys.executable, "-I", "-c", BOOT.format(module=module), str(home)]
+        self._argv = [*argv] or [sys.executable, "-I", "-c", BOOT.format(module=RESOLVER), str(home)]
         self._mutex = Lock()
         self._worker: Begun | None = None
 
@@ -61,12 +66,16 @@ class Conversation:
         import subprocess
 
         with self._mutex:
-            worker = self.begin()
-            answer = worker.ask(order)
-            if answer:
-                return subprocess.CompletedProcess(self._argv, 0, answer, "")
-            self._worker = None
-            try:
-                return worker.finish()
-            finally:
-                worker.close()
+            for _ in range(2):
+                worker = self.begin()
+                answer = worker.ask(order)
+                if answer:
+                    return subprocess.CompletedProcess(self._argv, 0, answer, "")
+                self._worker = None
+                try:
+                    done = worker.finish()
+                finally:
+                    worker.close()
+                if done.returncode:
+                    break  # else it had had enough of the orders before, and leaves this one to another
+            return done

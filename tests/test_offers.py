@@ -187,6 +187,12 @@ filenames = st.builds(
 )
 
 
+def test_two_spellings_of_a_version_do_not_change_the_order_of_its_files() -> None:
+    names = ("tool-1.0-py2.py3-none-any.whl", "tool-1-py3-none-any.whl", "tool-1.0-py3-none-any.whl")
+
+    assert best(offers(*names), LINUX) == names[-1]
+
+
 @given(st.lists(filenames, unique=True, max_size=8), st.sampled_from([LINUX, WINDOWS, MACOS]), st.data())
 def test_the_best_file_of_each_version_is_the_one_that_pip_would_take(
     names: list[str], target: Target, data: st.DataObject

@@ -7,6 +7,8 @@ from email.utils import parsedate_to_datetime
 
 VALIDATORS: Mapping[str, str] = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}
 """By the header that tells a state of a page: the header that asks whether it is still that one."""
+MOST = 2**31
+"""Seconds that any greater number stands for."""
 
 
 def lifetime(headers: Mapping[str, str]) -> float | None:
@@ -37,12 +39,15 @@ def _directives(text: str) -> dict[str, str]:
 
 
 def _seconds(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() else 0
+    if not (text.isascii() and text.isdigit()):
+        return 0
+    return int(text) if len(text) < len(str(MOST)) else MOST
 
 
 def _until(headers: Mapping[str, str]) -> float:
     try:
         expires, now = (parsedate_to_datetime(headers[name]) for name in ("Expires", "Date"))
         return max((expires - now).total_seconds(), 0)
-    except (KeyError, ValueError, TypeError):  # missing, no date, or one of them without a time zone
+    # Missing, no date, one that is too far away, or one of them without a time zone.
+    except (KeyError, ValueError, OverflowError, TypeError):
         return 0

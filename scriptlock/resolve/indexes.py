@@ -79,7 +79,15 @@ class Indexes:
         if not content.content_type.lower().startswith(JSON):
             links: Iterable[Any] = self._borrowed.parse_links(content)
             return links
+        unreadable = IndexUnreachable(f"{host(page.url)} answered with JSON that cannot be read")
+
+        def make(told: Mapping[str, Any]) -> Any:
+            try:
+                return self._borrowed.Link.from_json(told, page_url=content.url)
+            except (ValueError, TypeError, AttributeError):
+                raise unreadable from None
+
         try:
-            return rows(content.content, partial(self._borrowed.Link.from_json, page_url=content.url))
+            return rows(content.content, make)
         except ValueError:
-            raise IndexUnreachable(f"{host(page.url)} answered with JSON that cannot be read") from None
+            raise unreadable from None

@@ -10,6 +10,7 @@ import json
 import os
 import tempfile
 import time
+import zlib
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -47,16 +48,13 @@ class Kept:
 
     def answer(self, url: str) -> Answer | None:
         """Return what a URL answered, if it was kept."""
-        content = self._read("answers", _name(url))
-        try:
-            about, _, body = content.partition(b"\n")
-            told = json.loads(about)
-            if told["size"] != len(body):
-                return None
-            is_fresh = told["kept"] <= time.time() < told["until"]
-            return Answer(headers=told["headers"], body=body, is_fresh=is_fresh)
-        except (ValueError, KeyError, TypeError):
+        checksum, _, content = self._read("answers", _name(url)).partition(b"\n")
+        if checksum != _checksum(content):
             return None
+        about, _, body = content.partition(b"\n")
+        told = json.loads(about)
+        is_fresh = told["kept"] <= time.time() < told["until"]
+        return Answer(headers=told["headers"], body=body, is_fresh=is_fresh)
 
     def keep_answer(self, url: str, headers: Mapping[str, str], body: bytes) -> None:
         """Keep an answer as long as it says, or longer if the index can tell whether it still holds."""
@@ -65,17 +63,18 @@ class Kept:
             return
         now = time.time()  # the URL is not written: there may be a password in it
         told = {name: headers[name] for name in TOLD if name in headers}
-        about = {"size": len(body), "headers": told, "kept": now, "until": now + seconds}
-        self._write("answers", _name(url), json.dumps(about).encode() + b"\n" + body)
+        about = {"headers": told, "kept": now, "until": now + seconds}
+        content = json.dumps(about).encode() + b"\n" + body
+        self._write("answers", _name(url), _checksum(content) + b"\n" + content)
 
     def metadata(self, sha256: str) -> bytes | None:
         """Return the file with a sha256, if it was kept."""
-        content = self._read("metadata", sha256)
+        content = self._read("metadata", _name(sha256))  # an index may call anything a sha256
         return content if hashlib.sha256(content).hexdigest() == sha256 else None
 
     def keep_metadata(self, content: bytes) -> None:
         """Keep a file, for good: it is known by what is in it."""
-        self._write("metadata", hashlib.sha256(content).hexdigest(), content)
+        self._write("metadata", _name(hashlib.sha256(content).hexdigest()), content)
 
     def _is_trusted(self, url: str) -> bool:
         parts = urlsplit(url)
@@ -103,5 +102,9 @@ class Kept:
                 Path(begun).unlink(missing_ok=True)
 
 
-def _name(url: str) -> str:
-    return hashlib.sha256(url.encode()).hexdigest()
+def _checksum(content: bytes) -> bytes:
+    return b"%08x" % zlib.crc32(content)
+
+
+def _name(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

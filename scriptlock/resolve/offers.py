@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -60,6 +59,8 @@ class Offers:
         self._files: dict[tuple[str, Version], Sequence[_File]] = {}
         self._best: dict[tuple[str, Version, str], Any] = {}
         self._undated: set[str] = set()
+        self.rows = 0
+        """How many files were listed so far."""
         self._requires = Once[Any, tuple[str, ...] | None]()
         self._orders: dict[str, _Places] = {}
 
@@ -107,17 +108,19 @@ class Offers:
         return self._by_version.get(name, lambda: self._sort(name))
 
     def _sort(self, name: str) -> Mapping[Version, Sequence[Any]]:
-        spelled: defaultdict[str, list[Any]] = defaultdict(list)
+        found: dict[Version, list[Any]] = {}
+        spelled: dict[str, list[Any]] = {}  # 1 and 1.0 are the same version, and its files keep their order
         for listed in self._listed(name):
+            self.rows += 1
             if self._exclude_newer is not None and listed.upload_time is None:
                 self._undated.add(name)
             version = _version(listed.filename, name, with_sources=name in self._allow_sdist)
-            if version is not None and self._counts(listed):
-                spelled[version].append(listed)
-        found: defaultdict[Version, list[Any]] = defaultdict(list)
-        for version, several in spelled.items():
-            with suppress(InvalidVersion):
-                found[_parse(version)] += several
+            if version is None or not self._counts(listed):
+                continue
+            if version not in spelled:
+                with suppress(InvalidVersion):
+                    spelled[version] = found.setdefault(_parse(version), [])
+            spelled.setdefault(version, []).append(listed)
         return found
 
     def _files_of(self, name: str, version: Version) -> Sequence[_File]:

@@ -7,7 +7,7 @@ version within the bounds that are known so far. Nothing depends on it but the t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
@@ -48,11 +48,10 @@ class Prefetch:
             if thread.ident is None:
                 thread.start()
 
-    def hurry(self, question: Question, requires: Iterable[str]) -> None:
+    def hurry(self, question: Question, requires: tuple[str, ...]) -> None:
         """Ask for what a version requires to which the resolver came in another way than expected."""
         trail = _Trail(question, self._offers)
-        markers = {**question.target.markers, "extra": ""}
-        for requirement in applicable(map(parse, requires), markers, plain=True):
+        for requirement in applicable(requires, question.target):
             if requirement.url is None and trail.narrows(requirement):
                 self._steps.put(partial(trail.requires, canonicalize_name(requirement.name)))
 
@@ -100,13 +99,11 @@ class _Trail:
     def follow(self, name: NormalizedName) -> Iterator[Requirement]:
         """Yield what the best version of a package requires and was not yielded before."""
         version, requires = self.requires(name)
-        requirements = [*map(parse, requires)]
         for extra in ("", *self._extras[name].copy()):
             step = (name, version, extra)
             if step not in self._followed:
                 self._followed.add(step)
-                markers = {**self._question.target.markers, "extra": extra}
-                yield from applicable(requirements, markers, plain=not extra)
+                yield from applicable(requires, self._question.target, extra)
 
     def requires(self, name: NormalizedName) -> tuple[Version | None, tuple[str, ...]]:
         """Return the best version within the bounds, None if there is none, and what it requires."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 JSON = "application/vnd.pypi.simple.v1+json"
 """The content type of such a page."""
-_TELLING = frozenset("%?#")
-"""Where one of them is in the last part of a URL, only pip knows what it makes of it."""
+_PLAIN = re.compile(r"[A-Za-z0-9_.+-]+")
+"""The last part of a URL that is the name of the file; of any other only pip knows what it makes of it."""
 
 
 class Row:
@@ -45,7 +46,11 @@ class Row:
     def upload_time(self) -> datetime | None:
         """When it was uploaded, if the index tells (PEP 700)."""
         told = self._told.get("upload-time")
-        return datetime.fromisoformat(told) if told else None
+        try:
+            return datetime.fromisoformat(told) if told else None
+        except (ValueError, TypeError):
+            uploaded: datetime | None = self.link.upload_time  # pip has to say what is wrong with it
+            return uploaded
 
     @property
     def link(self) -> Any:
@@ -59,13 +64,17 @@ def rows(page: bytes, make: Callable[[Mapping[str, Any]], Any]) -> list[Any]:
     """Return what a page in JSON lists: rows, and links where only pip can tell the name of the file.
 
     :param make: makes pip's link from a row, or None if it is nothing.
-    :raises ValueError: if the page is no JSON.
+    :raises ValueError: if the page is no JSON, or none that lists files.
     """
-    found = (_row(told, make) for told in json.loads(page).get("files", []))
-    return [row for row in found if row is not None]
+    try:
+        found = (_row(told, make) for told in json.loads(page).get("files", []))
+        return [row for row in found if row is not None]
+    except (AttributeError, TypeError) as error:
+        raise ValueError("something in it is of another type than PEP 691 says") from error
 
 
 def _row(told: Mapping[str, Any], make: Callable[[Mapping[str, Any]], Any]) -> Any:
     url = told.get("url") or ""
-    filename = url[url.rfind("/") + 1 :]
-    return Row(told, filename, make) if filename and _TELLING.isdisjoint(filename) else make(told)
+    filename = url.rpartition("/")[2]
+    is_plain = _PLAIN.fullmatch(filename) and "?" not in url and "#" not in url
+    return Row(told, filename, make) if is_plain else make(told)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
@@ -75,8 +76,7 @@ def needs(question: Question, known: Sequence[Solution]) -> dict[NormalizedName,
         bounds[name] &= requirement.specifier
         for extra in {"", *requirement.extras} - visited[name]:
             visited[name].add(extra)
-            markers = {**question.target.markers, "extra": extra}
-            pending += applicable(map(parse, found.requires), markers, plain=not extra)
+            pending += applicable(found.requires, question.target, extra)
     if any(found.url is not None and name not in referred for name, found in chosen.items()):
         return None  # nobody here asks for that file
     for constraint in (parse(asked["text"]) for asked in question.constraints):
@@ -86,11 +86,25 @@ def needs(question: Question, known: Sequence[Solution]) -> dict[NormalizedName,
     return {name: (found, bounds[name]) for name, found in chosen.items()}
 
 
-def applicable(
-    requirements: Iterable[Requirement], markers: Mapping[str, str], *, plain: bool
-) -> Iterator[Requirement]:
-    """Yield those whose marker is true; those without one only if ``plain``."""
-    for requirement in requirements:
-        marker = requirement.marker
-        if marker.evaluate(dict(markers)) if marker else plain:
+def applicable(requires: tuple[str, ...], target: Target, extra: str = "") -> Iterator[Requirement]:
+    """Yield what a target needs of what a distribution requires: the markers are true there.
+
+    :param extra: for this extra; what has no marker is not for it alone.
+    :raises InvalidRequirement: if one of them cannot be read.
+    """
+    environment = (*sorted(target.markers.items()), ("extra", extra))
+    for requirement, marker in _with_markers(requires):
+        if _holds(marker, environment) if marker else not extra:
             yield requirement
+
+
+@lru_cache(maxsize=4096)
+def _with_markers(requires: tuple[str, ...]) -> tuple[tuple[Requirement, str], ...]:
+    requirements = map(parse, requires)
+    return tuple((requirement, str(requirement.marker or "")) for requirement in requirements)
+
+
+@lru_cache(maxsize=65536)
+def _holds(marker: str, environment: tuple[tuple[str, str], ...]) -> bool:
+    # The same few markers stand at most requirements, and to evaluate one takes many times as long.
+    return Marker(marker).evaluate(dict(environment))

@@ -97,7 +97,9 @@ class Walker:
     def _unobtainable(self, question: Question, needed: Mapping[NormalizedName, Need]) -> str | None:
         """Return a package of which no version within the bounds has a file for the target."""
         for name, (found, bound) in sorted(needed.items()):
-            if found.url is None and not self._has_any(name, bound, question.target):
+            if found.url is not None or self._has(name, found.version, bound, question.target):
+                continue
+            if not self._has_any(name, bound, question.target):
                 return name
         return None
 
@@ -142,10 +144,10 @@ class Walker:
         """Return whether a file requires something that the target cannot have at all."""
         asked = [parse(one["text"]) for one in (*question.requirements, *question.constraints)]
         try:
-            requires = [*map(parse, self._offers.requires(link) or ())]
+            requires = [*applicable(self._offers.requires(link) or (), question.target)]
         except InvalidRequirement:
             return True  # pip ignores such a file
-        for requirement in applicable(requires, {**question.target.markers, "extra": ""}, plain=True):
+        for requirement in requires:
             name = canonicalize_name(requirement.name)
             bound = requirement.specifier
             for root in asked:
@@ -155,12 +157,11 @@ class Walker:
                 return True
         return False
 
+    def _has(self, name: str, version: Version, bound: SpecifierSet, target: Target) -> bool:
+        return bound.contains(version, prereleases=True) and bool(self._offers.best(name, version, target))
+
     def _has_any(self, name: str, bound: SpecifierSet, target: Target) -> bool:
-        return any(
-            self._offers.best(name, version, target)
-            for version in self._offers.versions(name)
-            if bound.contains(version, prereleases=True)
-        )
+        return any(self._has(name, version, bound, target) for version in self._offers.versions(name))
 
     def _was_passed_over(self, name: NormalizedName, version: Version, question: Question) -> bool:
         """Return whether resolvers could have had a version, and took an older one, on targets like this one.

@@ -98,9 +98,11 @@ class Wire:
             kwargs["headers"] = {**headers, **validators(known.headers)}
         response = self._ask(self._send, "GET", url, *args, **kwargs)
         if known and response.status_code == HTTPStatus.NOT_MODIFIED:
-            # What it does not repeat still holds.
-            self._kept.keep_answer(url, {**known.headers, **response.headers}, known.body)
-            return self._again(url, known)
+            again = self._again(url, known)
+            renewed = again.headers.copy()  # knows that names are the same in upper and lower case
+            renewed.update(response.headers)  # what it does not repeat still holds
+            self._kept.keep_answer(url, renewed, known.body)
+            return again
         self._judge(url, response)
         judge(response)
         if response.status_code == HTTPStatus.OK and not response.history:

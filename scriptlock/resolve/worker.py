@@ -21,10 +21,12 @@ from scriptlock.resolve.borrowed import NAMES, borrow, borrow_for_indexes
 from scriptlock.resolve.indexes import Indexes
 from scriptlock.resolve.protocol import failure, in_turn, questions
 
+MOST_ROWS = 60_000
+"""Rows of index pages with which to go on to the next order; they take some 100 MB."""
+
 
 def main() -> None:
     """Answer the orders on standard input; whatever pip prints goes to standard error."""
-    gc.disable()  # an order needs what it makes to its end; to look for garbage takes a third of the time
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     logging.getLogger("pip").propagate = False
@@ -37,6 +39,9 @@ def main() -> None:
             answers.write(f"{json.dumps(clerk.respond(json.loads(line)))}\n")
             answers.flush()
             gc.collect()
+            gc.freeze()  # what is left now is for the next order, too, and need not be looked at again
+            if clerk.rows > MOST_ROWS:
+                break  # another process begins with an empty memory, and the pages are on the disk
 
 
 class Clerk:
@@ -51,6 +56,11 @@ class Clerk:
         self._names = names
         self._configured: dict[str, Any] | None = None
         self._indexes: dict[str, Indexes] = {}
+
+    @property
+    def rows(self) -> int:
+        """How many files the pages list that were read so far."""
+        return sum(indexes.offers.rows for indexes in self._indexes.values())
 
     def respond(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer to an order: resolutions, or why there are none."""
