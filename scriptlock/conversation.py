@@ -45,8 +45,9 @@ class Conversation:
 
     def __exit__(self, *_: object) -> None:
         """End the worker."""
-        if self._worker is not None:
-            self._worker.close()
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.close()
 
     def begin(self) -> Begun:
         """Start the worker now, if it is not started.
@@ -67,15 +68,17 @@ class Conversation:
 
         with self._mutex:
             for _ in range(2):
-                worker = self.begin()
-                answer = worker.ask(order)
-                if answer:
-                    return subprocess.CompletedProcess(self._argv, 0, answer, "")
-                self._worker = None
+                worker, answer = self.begin(), ""
                 try:
+                    answer = worker.ask(order)
+                    if answer.endswith("\n"):  # else it ended in the middle of it
+                        return subprocess.CompletedProcess(self._argv, 0, answer, "")
                     done = worker.finish()
                 finally:
-                    worker.close()
+                    # What it says later than somebody listens would be taken for the next answer.
+                    if not answer.endswith("\n"):
+                        self._worker = None
+                        worker.close()
                 if done.returncode:
                     break  # else it had had enough of the orders before, and leaves this one to another
             return done

@@ -100,7 +100,7 @@ class Diagnosis:
             ),
             cache(self._files),
         )
-        forbidden = sorted(self._access.indexes.wire.forbidden)
+        forbidden = [one for name in sorted(names) for one in self._access.indexes.wire.forbidding(name)]
         if isinstance(reason, UnknownPackage) and forbidden:
             return IndexUnreachable(
                 f"{reason}; {forbidden[0]} refused to say (403)",

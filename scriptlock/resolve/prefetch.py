@@ -81,6 +81,9 @@ class _Trail:
         self._question = question
         self._offers = offers
         self._lock = Lock()
+        self._constraints: defaultdict[NormalizedName, SpecifierSet] = defaultdict(SpecifierSet)
+        for constraint in (parse(asked["text"]) for asked in question.constraints):
+            self._constraints[canonicalize_name(constraint.name)] &= constraint.specifier
         self._bounds: dict[NormalizedName, SpecifierSet] = {}
         self._extras: defaultdict[NormalizedName, set[str]] = defaultdict(set)
         self._followed: set[tuple[NormalizedName, Version | None, str]] = set()
@@ -90,7 +93,7 @@ class _Trail:
         name = canonicalize_name(requirement.name)
         with self._lock:
             known, extras = self._bounds.get(name), self._extras[name]
-            bounds = requirement.specifier if known is None else known & requirement.specifier
+            bounds = (self._constraints[name] if known is None else known) & requirement.specifier
             is_new = bounds != known or not extras.issuperset(requirement.extras)
             self._bounds[name] = bounds
             extras.update(requirement.extras)

@@ -52,8 +52,16 @@ class Wire:
         self._kept = kept or Kept(None)
         self._pages = Once[str, Any]()
         self._streams: list[Any] = []
-        self.forbidden: set[str] = set()
+        self._forbidden: set[str] = set()
+
+    @property
+    def forbidden(self) -> set[str]:
         """Hosts that refused to say something (403), which some do about packages that they do not have."""
+        return {*map(host, self._forbidden)}
+
+    def forbidding(self, name: str) -> list[str]:
+        """Return the hosts that refused to say what they have of a package."""
+        return sorted({host(url) for url in self._forbidden if url.rstrip("/").endswith(f"/{name}")})
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
         """Return the response, as ``requests.Session.request`` does.
@@ -139,7 +147,7 @@ class Wire:
             reason = f"{host(url)} asks for credentials ({status})"
             raise IndexUnreachable(reason, hint="put them into pip's configuration, or into ~/.netrc")
         if status == HTTPStatus.FORBIDDEN:
-            self.forbidden.add(host(url))
+            self._forbidden.add(url)
         if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             reason = f"{host(url)} is out of order: it answered {status} {response.reason or ''}".rstrip()
             raise IndexUnreachable(reason, hint=OFFLINE_HINT)
