@@ -89,11 +89,9 @@ def _upgrade(workshop: Workshop, requirements: Sequence[str], *, everywhere: boo
         workshop.command(UV_UPGRADE, *_compile(workshop, requirements), "--upgrade", *universal),
     ]
     figures = measure(commands, rounds=workshop.rounds)
-    return Comparison(
-        title=f"choose every version anew, {_where(everywhere=everywhere)}, {' '.join(requirements)}, all cached",
-        figures=figures,
-        peers=(UV_UPGRADE,),
-    )
+    where = _where(everywhere=everywhere)
+    title = f"choose every version anew for {where}, {' '.join(requirements)}, all cached"
+    return Comparison(title=title, figures=figures, peers=(UV_UPGRADE,))
 
 
 def _unchanged(workshop: Workshop, requirements: Sequence[str]) -> Comparison:

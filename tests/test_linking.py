@@ -431,6 +431,30 @@ def test_bytecode_is_linked_and_believed(cache: Cache) -> None:
     assert f"# {compiled} matches {environment.path / SITE}/full/__init__.py" in said
 
 
+@pytest.mark.parametrize(
+    "files", [{"demo/data.txt": "1"}, {"demo/__init__.py": "print 'for another Python'"}]
+)
+def test_a_wheel_of_which_nothing_can_be_compiled_is_whole(files: dict[str, str], cache: Cache) -> None:
+    plain = wheel("demo", "1.0", files=files)
+    stock(cache, plain)
+    compile_now(cache, HOST, [plain.sha256])
+
+    with linked(cache, plain) as environment:
+        assert seen_inside(environment) == ["demo 1.0 True True"]
+
+
+def test_tests_are_compiled_by_whoever_imports_them(cache: Cache) -> None:
+    tested = wheel("demo", "1.0", files={"demo/__init__.py": "", "demo/tests/test_it.py": "print('it')\n"})
+    stock(cache, tested)
+    compile_now(cache, HOST, [tested.sha256])
+
+    with linked(cache, tested) as environment:
+        before = sorted(path.name for path in environment.path.rglob("*.pyc"))
+        said = output(environment.python, "-I", "-c", "import demo.tests.test_it")
+
+    assert (before, said) == ([f"__init__.{sys.implementation.cache_tag}.pyc"], "it\n")
+
+
 def test_bytecode_is_believed_of_a_copy_as_well(cache: Cache) -> None:
     stock(cache, DEMO)
     compile_now(cache, HOST, [DEMO.sha256])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 import zipfile
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from scriptlock.errors import InstallError
 from scriptlock.install.shelves import timestamp
-from scriptlock.install.wheels import File, unpack
+from scriptlock.install.wheels import File, folders_of, unpack
 from scriptlock.install.wheels import Wheel as Unpacked
 from support.repacked import EXECUTABLE, SYMLINK, Change, adding, digest, editing, repacked, without
 from support.wheels import Wheel, wheel
@@ -219,3 +219,10 @@ def test_wheels_of_another_digest_have_another_time(one: bytes, another: bytes) 
     assert (times[0] == times[1]) is (one.hex()[:7] == another.hex()[:7])
     zipfile.ZipInfo("x", (1980, 1, 1, 0, 0, 0))  # the earliest a zip archive can hold
     assert all(315532800 <= time < 2**31 for time in times)
+
+
+@given(st.lists(st.lists(st.sampled_from(["a", "b.py", "c d"]), min_size=1, max_size=4).map("/".join)))
+def test_the_folders_of_files_are_all_their_parents(paths: list[str]) -> None:
+    parents = {str(parent) for path in paths for parent in PurePosixPath(path).parents}
+
+    assert folders_of(paths) == parents - {"."}

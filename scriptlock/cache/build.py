@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def verify(sites: Collection[Path], pins: Sequence[Pin]) -> None:
     """
     found: dict[NormalizedName, Version] = {}
     for site in sorted(sites):
-        there = frozenset(_files(site))
+        seen: dict[str, frozenset[str]] = {}
         for folder in sorted(path for path in site.iterdir() if path.suffix in METADATA):
             name, version = _identity(folder)
             if name in found:
@@ -85,10 +85,8 @@ def verify(sites: Collection[Path], pins: Sequence[Pin]) -> None:
                 found[name] = Version(version)
             except InvalidVersion as error:
                 raise InstallError(f"{name} was installed with the version {version!r}") from error
-            for path in sorted(_recorded(folder, f"{name} {version}") - there):
-                # Not found in one look are scripts and data, which lie outside.
-                if not (site / path).exists():
-                    raise InstallError(f"{name} {version} was installed without {path.rpartition('/')[2]}")
+            for path in _lacking(str(site), _recorded(folder, f"{name} {version}"), seen):
+                raise InstallError(f"{name} {version} was installed without {path.rpartition('/')[2]}")
     wanted = {pin.name: pin.version for pin in pins}
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):
@@ -96,18 +94,25 @@ def verify(sites: Collection[Path], pins: Sequence[Pin]) -> None:
             raise InstallError(f"{name}: {asked} was to be installed, and {got} was")
 
 
-def _files(site: Path) -> list[str]:
-    """Return all that is below a folder, as RECORD writes it: to look once is cheaper than for each file."""
-    pending, found = [("", str(site))], []
-    while pending:
-        inside, folder = pending.pop()
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append((f"{inside}{entry.name}/", entry.path))
-                else:
-                    found.append(inside + entry.name)
-    return found
+def _lacking(site: str, paths: Iterable[str], seen: dict[str, frozenset[str]]) -> Iterator[str]:
+    """Yield the paths, as RECORD writes them, where nothing is.
+
+    :param seen: what is in each folder; to look at a folder is cheaper than at each file in it.
+    """
+    for path in paths:
+        parent, slash, name = path.rpartition("/")
+        folder = parent + slash
+        if folder not in seen:
+            seen[folder] = _names(os.path.join(site, folder))  # noqa: PTH118 - a Path costs as much as the look
+        if name not in seen[folder]:
+            yield path
+
+
+def _names(folder: str) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(folder))  # noqa: PTH208 - names are all that is wanted
+    except (FileNotFoundError, NotADirectoryError):
+        return frozenset()
 
 
 def _identity(folder: Path) -> tuple[NormalizedName, str]:
@@ -125,14 +130,14 @@ def _identity(folder: Path) -> tuple[NormalizedName, str]:
         raise InstallError(f"{folder.name} was installed, which says neither name nor version") from error
 
 
-def _recorded(folder: Path, whose: str) -> frozenset[str]:
+def _recorded(folder: Path, whose: str) -> list[str]:
     """Return the files that a distribution says it consists of, in the format of PEP 376."""
     try:
         with (folder / "RECORD").open(encoding="utf-8", newline="") as record:
-            rows = frozenset([row[0] for row in csv.reader(record) if row])
+            rows = [row[0] for row in csv.reader(record) if row]
         by = (folder / "INSTALLER").read_bytes()
     except OSError:
-        rows, by = frozenset(), b""
+        rows, by = [], b""
     if not rows or not by:
         raise InstallError(f"{whose} was installed without a RECORD or INSTALLER")
     return rows

@@ -3,6 +3,8 @@
 ``python -I -S bytecode.py STORE LEASE PYTHON SHA256...`` leaves ``STORE/SHA256/PYTHON`` for each wheel
 that has none yet. It may be any Python since 3.9, and finds nothing but its standard library.
 
+Tests, which are a third of some packages, are left to whoever imports them.
+
 Bytecode names the modification time of its source, which is the same wherever the file is linked;
 the path in it is put right by whoever imports it.
 """
@@ -49,7 +51,7 @@ def _compile(store: Path, wheel: Path, python: str) -> None:
     try:
         files = []
         for path, _ in json.loads((wheel / "wheel.json").read_bytes())["files"]:
-            if path.endswith(".py"):
+            if path.endswith(".py") and "tests" not in path.split("/"):
                 compiled = cache_from_source(path)
                 target = made / "content" / compiled
                 if _compile_module(wheel / "content" / path, target, path):

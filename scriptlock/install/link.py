@@ -121,8 +121,8 @@ class Filling:
     def _link_below(self, part: StoredWheel | Bytecode, site: str) -> list[str]:
         """Link the files that are in nobody's way, and return the others."""
         paths = [path for path, _ in part.files]
-        if self._link is not os.link:
-            return paths
+        if not paths or self._link is not os.link:
+            return paths  # of no bytecode, there is no folder either
         left = []
         with opened(str(part.content)) as (here, source), opened(site) as (there, target):
             for path in paths:

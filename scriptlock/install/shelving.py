@@ -15,7 +15,7 @@ from scriptlock.errors import InstallError
 from scriptlock.install.commands import Command
 from scriptlock.install.record import record
 from scriptlock.install.shelves import CONTENT, FORMAT, WHEEL, Shelves, timestamp
-from scriptlock.install.wheels import Wheel, unpack
+from scriptlock.install.wheels import Wheel, folders_of, unpack
 from scriptlock.model import Pin
 
 SAFE_COMMAND = re.compile(r"(?!\.+$)[^\s/\\:\0-][^/\\:\0]*")
@@ -46,7 +46,6 @@ def shelve(shelves: Shelves, archive: Path, filename: str, sha256: str, pin: Pin
 def _description(wheel: Wheel, filename: str, content: Path) -> dict[str, object]:
     """Return what the store says of a wheel, as :class:`scriptlock.install.shelves.StoredWheel` reads it."""
     here = [file for file in wheel.files if file.source == file.path]
-    folders = {parent.as_posix() for file in here for parent in Path(file.path).parents} - {"."}
     return {
         "format": FORMAT,
         "filename": filename,
@@ -54,7 +53,7 @@ def _description(wheel: Wheel, filename: str, content: Path) -> dict[str, object
         "version": str(wheel.version),
         "dist_info": wheel.dist_info,
         "root": wheel.root,
-        "folders": sorted(folders),
+        "folders": sorted(folders_of(file.path for file in here)),
         "files": [(file.path, file.size) for file in here],
         "parts": [
             (file.scheme, file.path, file.source, file.size, file.digest)

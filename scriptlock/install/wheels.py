@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from email.parser import HeaderParser
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NoReturn
 
 from packaging.utils import NormalizedName, canonicalize_name
@@ -59,6 +59,17 @@ class Wheel:
     """Those that were unpacked: INSTALLER is ours, and RECORD is for each environment to write."""
 
 
+def folders_of(paths: Iterable[str]) -> set[str]:
+    """Return the folders that the files with these paths are in, and those that they are in."""
+    found: set[str] = set()
+    for path in paths:
+        parent = path.rpartition("/")[0]
+        while parent and parent not in found:
+            found.add(parent)
+            parent = parent.rpartition("/")[0]
+    return found
+
+
 def unpack(archive: Path, filename: str, folder: Path, *, modified: int) -> Wheel:
     """Unpack a wheel into a folder that is made for it, and return what it says of itself.
 
@@ -85,8 +96,7 @@ class _Reader:
             self._check(entry)
             if not entry.is_dir():
                 self.entries[entry.filename] = entry
-        folders = {str(parent) for path in self.entries for parent in PurePosixPath(path).parents}
-        for path in sorted(folders & self.entries.keys()):
+        for path in sorted(folders_of(self.entries) & self.entries.keys()):
             self.refuse(f"holds {path!r} as a file and as a folder")
 
     def refuse(self, reason: str) -> NoReturn:
@@ -182,10 +192,10 @@ class _Reader:
         return File(source=path, scheme=scheme, path=inside, digest=digest, size=self.entries[path].file_size)
 
     def _extract(self, file: File, folder: Path, made: set[str], modified: int) -> None:
-        target = folder / file.source
-        if file.source.rpartition("/")[0] not in made:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            made.add(file.source.rpartition("/")[0])
+        target = f"{folder}/{file.source}"
+        if (parent := target.rpartition("/")[0]) not in made:
+            Path(parent).mkdir(parents=True, exist_ok=True)
+            made.add(parent)
         is_executable = self.entries[file.source].external_attr >> 16 & 0o111
         function, _, wanted = file.digest.partition("=")
         digest = hashlib.new(function)
@@ -200,7 +210,7 @@ class _Reader:
             self.refuse(f"does not hold {file.source} as its RECORD lists it")
 
     def _sign(self, path: str, root: str, folder: Path, modified: int) -> File:
-        _write(folder / path, [INSTALLER], mode=0o444, modified=modified)
+        _write(f"{folder}/{path}", [INSTALLER], mode=0o444, modified=modified)
         digest = f"sha256={_base64(hashlib.sha256(INSTALLER).digest())}"
         return File(source=path, scheme=root, path=path, digest=digest, size=len(INSTALLER))
 
@@ -210,7 +220,7 @@ class _Reader:
                 yield chunk
 
 
-def _write(target: Path, chunks: Iterable[bytes], *, mode: int, modified: int) -> None:
+def _write(target: str, chunks: Iterable[bytes], *, mode: int, modified: int) -> None:
     # Whoever opens the file for writing after this is refused, unless that is root.
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
     with os.fdopen(descriptor, "wb") as written:
