@@ -142,6 +142,17 @@ def test_pip_reads_the_same_of_a_header_as_of_the_whole(
     assert BORROWED.preparing.get_metadata_distribution is reading
 
 
+def test_of_what_is_not_installed_there_is_no_other_file() -> None:
+    with Metadata(Shelf(), Kept(None)).handed_to(BORROWED, print):
+        distribution = BORROWED.preparing.get_metadata_distribution(CONTENT, "file.whl", "tool")
+    again = distribution.metadata
+
+    assert distribution.metadata is again  # pip asks for it again and again
+    for look in (distribution.read_text, distribution.locate_file):
+        with pytest.raises(FileNotFoundError):
+            look("entry_points.txt")
+
+
 def test_a_file_is_fetched_once_for_all_who_ask_and_only_where_it_is_promised() -> None:
     shelf = Shelf()
     metadata = Metadata(shelf, Kept(None))

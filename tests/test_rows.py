@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -120,6 +121,15 @@ def test_a_link_is_made_when_somebody_wants_it_and_only_once() -> None:
     assert read == [("tool-1.zip", None, False, datetime(2026, 1, 1, tzinfo=UTC))] * 2
     assert made == []
     assert [second.link, second.link] == made * 2
+
+
+def test_an_upload_time_that_only_pip_can_read_is_pips() -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    told = {"url": "../../files/tool-1.zip", "upload-time": "the first of January"}
+
+    (row,) = rows(json.dumps({"files": [told]}).encode(), lambda _: SimpleNamespace(upload_time=moment))
+
+    assert row.upload_time is moment
 
 
 @pytest.mark.parametrize("page", [b'{"meta": {}}', b'{"files": []}', b"{}"])
