@@ -148,7 +148,7 @@ def test_of_what_is_not_installed_there_is_no_other_file() -> None:
     again = distribution.metadata
 
     assert distribution.metadata is again  # pip asks for it again and again
-    for look in (distribution.read_text, distribution.locate_file):
+    for look in (distribution.read_text, distribution._dist.locate_file):
         with pytest.raises(FileNotFoundError):
             look("entry_points.txt")
 
