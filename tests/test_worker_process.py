@@ -55,6 +55,18 @@ class Crowded(Index):
         return Answer(body=json.dumps({"files": files}).encode(), kind=JSON)
 
 
+def test_after_many_pages_it_ends_and_leaves_what_is_still_to_be_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Crowded() as index:
+        monkeypatch.setenv("PIP_INDEX_URL", index.url)
+        index.add(wheel("tool", "1"), wheel("crowd", "1"))
+        text = orders(*map(request_for, ("tool", "crowd", "tool")))
+        done = process.run([sys.executable, "-c", MAIN, str(HOME)], text=text)
+
+    assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, "", 2)
+
+
 def test_a_worker_that_has_read_many_pages_leaves_the_next_order_to_another(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
