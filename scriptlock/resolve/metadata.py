@@ -14,6 +14,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from packaging.version import InvalidVersion, Version
+
 from scriptlock.errors import IndexUnreachable, ResolutionError
 from scriptlock.resolve.borrowed import Borrowed
 from scriptlock.resolve.kept import Kept
@@ -112,9 +114,10 @@ def _sha256(place: Any) -> str | None:
 
 def _is_named(distribution: Any) -> bool:
     """Return whether it can be read what a distribution is of; pip takes that for granted."""
+    told = distribution.metadata
     try:
-        return bool(distribution.canonical_name and distribution.version)
-    except ValueError:
+        return bool(told.get("Name") and Version(told.get("Version", "")))
+    except InvalidVersion:
         return False
 
 
