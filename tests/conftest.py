@@ -65,6 +65,16 @@ def _unused_machine(
     monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
 
 
+@pytest.fixture
+def unmeasured(_unused_machine: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let coverage count nothing in the processes that the test starts.
+
+    It makes each start twice as slow: where they only do what other tests have counted, that is in vain.
+    """
+    for name in [name for name in os.environ if name.startswith("COV")]:
+        monkeypatch.delenv(name)
+
+
 def _keep_pip_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pip find the index of this machine, and its certificates, though the home is another."""
     for name in [name for name in os.environ if name.upper().startswith(STEERING)]:
