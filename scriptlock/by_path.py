@@ -134,8 +134,8 @@ def lock_files(
     """Lock many scripts at once; yield a result for each, in the order of the paths.
 
     What goes wrong with one is its result's ``error``, and does not stop the others. Whoever is
-    interrupted, or wants no more of them, waits for those that were begun, but without an executor of
-    their own nothing is written any more.
+    interrupted, or wants no more of them, waits for those that were begun; without an executor of their
+    own nothing is resolved or written any more.
 
     :param executor: where the work is done: threads or processes, here or elsewhere; by default a few
         threads, in which scripts that ask for the same get the same lock, made once.
@@ -160,6 +160,7 @@ def lock_files(
                 yield results.pop(number).result()
         except BaseException:
             shared.stop()
+            answering.stop()
             threads.shutdown(wait=False, cancel_futures=True)
             raise
 

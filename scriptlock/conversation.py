@@ -39,6 +39,7 @@ class Conversation:
         self._argv = [*argv] or [sys.executable, "-I", "-c", BOOT.format(module=RESOLVER), str(home)]
         self._mutex = Lock()
         self._worker: Begun | None = None
+        self._is_stopped = False
 
     def __enter__(self) -> Self:
         return self
@@ -53,16 +54,32 @@ class Conversation:
         """Start the worker now, if it is not started.
 
         :raises OSError: if this Python cannot be started.
+        :raises CancelledError: after :meth:`stop`.
         """
+        self._refuse_if_stopped()
         if self._worker is None:
             self._worker = Begun(self._argv)
         return self._worker
+
+    def stop(self) -> None:
+        """End the worker in the middle of whatever it does, and have no other one begin in its place."""
+        self._is_stopped = True
+        worker = self._worker
+        if worker is not None:
+            worker.kill()
+
+    def _refuse_if_stopped(self) -> None:
+        if self._is_stopped:
+            from concurrent.futures import CancelledError
+
+            raise CancelledError
 
     def __call__(self, order: str) -> subprocess.CompletedProcess[str]:
         """Return what the worker answered, and how it ended if it did in place of an answer.
 
         :param order: one line.
         :raises OSError: if this Python cannot be started.
+        :raises CancelledError: after :meth:`stop`.
         """
         import subprocess
 
@@ -70,6 +87,7 @@ class Conversation:
             for _ in range(2):
                 worker, answer = self.begin(), ""
                 try:
+                    self._refuse_if_stopped()  # it may have begun while somebody stopped the one before
                     answer = worker.ask(order)
                     if answer.endswith("\n"):  # else it ended in the middle of it
                         return subprocess.CompletedProcess(self._argv, 0, answer, "")

@@ -101,6 +101,10 @@ class Begun:
             self._process.args, self._process.returncode, stdout, self._errors.read()
         )
 
+    def kill(self) -> None:
+        """End it, if it has not ended; who waits for an answer gets none."""
+        self._process.kill()
+
     def close(self) -> None:
         """End it, if it has not ended, and leave nothing of it."""
         self._process.kill()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,10 +29,14 @@ LONG_AGO = "2026-01-01T00:00:00Z"
 
 
 @contextmanager
-def finders(request: Request) -> Iterator[tuple[Any, Any]]:
-    """Give the finder that the worker uses for Linux, and pip's own; they share pages."""
+def finders(request: Request, *places: Path | str) -> Iterator[tuple[Any, Any]]:
+    """Give the finder that the worker uses for Linux, and pip's own; they share pages.
+
+    :param places: where to find links, too.
+    """
     order = make_order(request, folder="/", cache_dir=None)
-    with closing(Indexes(BORROWED, order, {"retries": "0"})) as indexes:
+    configured: dict[str, str | list[str]] = {"retries": "0", "find-links": [*map(str, places)]}
+    with closing(Indexes(BORROWED, order, configured)) as indexes:
         access = Access(BORROWED, indexes, order)
         ours, pips = (access.repository(LINUX).finder for _ in range(2))
         del pips.find_all_candidates, pips.find_best_candidate
@@ -46,23 +51,26 @@ def found_by(finder: Any) -> set[str] | str:
         return str(error)
 
 
-times = st.one_of(
-    st.sampled_from([MOMENT - timedelta(microseconds=1), MOMENT, MOMENT + timedelta(days=1)]).map(
-        lambda moment: moment.isoformat().replace("+00:00", "Z")
-    ),
-    st.sampled_from(["2026-03-01T01:59:59+02:00", "2026-03-01T02:00:00+02:00", LONG_AGO]),
+times = st.sampled_from(
+    [
+        "2026-02-28T23:59:59.999999Z",
+        "2026-03-01T00:00:00Z",
+        "2026-03-01T00:00:00.000001Z",
+        "2026-03-01T01:59:59+02:00",
+        "2026-03-01T02:00:00+02:00",
+        LONG_AGO,
+    ]
 )
 
 
 @given(
-    uploads=st.dictionaries(st.sampled_from(["1", "2", "3b1", "4"]), times, max_size=4),
-    undated=st.sampled_from([None, None, None, "5", "1"]),
+    uploads=st.fixed_dictionaries(dict.fromkeys(("1", "2", "3b1", "4"), times)),
+    undated=st.sampled_from([None] * 6 + ["4", "5"]),
 )
 def test_files_that_came_too_late_are_those_that_pip_leaves_out(
     uploads: dict[str, str], undated: str | None
 ) -> None:
     with Index() as index:
-        index.add(wheel("tool", "0"), upload_time=LONG_AGO)
         for version, when in uploads.items():
             index.add(wheel("tool", version), upload_time=when)
         if undated:
@@ -73,6 +81,42 @@ def test_files_that_came_too_late_are_those_that_pip_leaves_out(
 
     event("complains" if isinstance(expected, str) else f"{len(expected)} versions")
     assert found == expected
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a"), ("a",), ()])
+def test_of_equal_files_in_several_places_the_one_is_taken_that_pip_takes(
+    names: tuple[str, ...], index: Index, tmp_path: Path
+) -> None:
+    from pip._vendor.packaging.specifiers import SpecifierSet
+
+    tool = wheel("tool", "1")
+    folders = [tmp_path / name for name in names]
+    for folder in folders:
+        folder.mkdir()
+        for file in (tool, wheel("tool", "2")):
+            (folder / file.filename).write_bytes(file.content)
+    index.add(tool)
+
+    with Index() as other:
+        other.add(tool, wheel("tool", "2"))
+        request = request_for("tool", index_url=index.url)
+        with finders(request, f"{other.url}tool/", *folders) as several:
+            for bound in map(SpecifierSet, ("==1", "")):
+                ours, pips = (finder.find_best_candidate("tool", bound) for finder in several)
+                first, second = (next(reversed(one.applicable_candidates)).link for one in (ours, pips))
+                assert first == second
+
+
+@pytest.mark.parametrize("exclude_newer", [None, MOMENT])
+def test_of_each_version_only_the_best_file_is_found(index: Index, exclude_newer: datetime | None) -> None:
+    index.add(wheel("tool", "1"), wheel("tool", "1", tag="py2.py3-none-any"), upload_time=LONG_AGO)
+    request = request_for("tool", index_url=index.url, exclude_newer=exclude_newer)
+
+    with finders(request) as (ours, pips):
+        found, every = (finder.find_all_candidates("tool") for finder in (ours, pips))
+
+    assert (len(found), len(every)) == (1, 2)
+    assert found[0].link in {candidate.link for candidate in every}
 
 
 def test_one_file_of_unknown_age_is_enough_to_complain_of_the_index(index: Index) -> None:

@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from support.wheels import wheel
 WORKER = """
 import os, signal, sys
 if len(sys.argv) > 1:
-    open(sys.argv[1], "w").write(str(os.getpid()))
+    with open(sys.argv[1], "w") as file:
+        file.write(str(os.getpid()))
 for line in sys.stdin:
     order = line.strip()
     if order == "die":
@@ -32,6 +33,9 @@ for line in sys.stdin:
         sys.stdout.write("half an ans")
         sys.stdout.flush()
         os.kill(os.getpid(), signal.SIGKILL)
+    if order == "stall":
+        open(sys.argv[2], "w").close()
+        signal.sigwait([signal.SIGTERM])
     if order == "interrupt":
         os.kill(os.getppid(), signal.SIGINT)
         signal.sigwait([signal.SIGTERM])
@@ -137,6 +141,32 @@ def test_after_its_end_a_conversation_begins_anew() -> None:
     assert (again, first != second) == ("two", True)
     assert is_gone(first)
     assert is_gone(second)
+
+
+def test_who_stops_it_waits_for_nothing_and_nobody_begins_another(tmp_path: Path) -> None:
+    pid, has_order = tmp_path / "pid", tmp_path / "order"
+    os.mkfifo(pid)
+    os.mkfifo(has_order)
+
+    with conversation(str(pid), str(has_order)) as ask, ThreadPoolExecutor(3) as threads:
+        futures = [threads.submit(ask, "stall") for _ in range(3)]
+        started = int(pid.read_text())
+        has_order.read_text()
+        ask.stop()
+        found = [future.exception() or future.result().returncode for future in futures]
+        with pytest.raises(CancelledError):
+            ask.begin()
+
+    assert is_gone(started)
+    assert found.count(-9) == 1
+    assert [type(one) for one in found if one != -9] == [CancelledError] * 2
+
+
+def test_one_that_never_began_can_be_stopped() -> None:
+    with conversation() as ask:
+        ask.stop()
+        with pytest.raises(CancelledError):
+            ask("order")
 
 
 def nobody_asks(_: Conversation) -> None:

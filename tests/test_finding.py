@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from hypothesis import event, example, given
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from scriptlock.resolve.access import Access
@@ -93,6 +93,7 @@ def link(filename: str, reason: str | None = None) -> Any:
     return BORROWED.Link(f"https://files.example/{filename}", yanked_reason=reason)
 
 
+@settings(max_examples=200)
 @given(
     listed=st.lists(links, max_size=8, unique_by=lambda link: link.filename),
     number=st.sampled_from(range(len(TARGETS))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,29 @@ def test_pip_reads_the_same_of_a_header_as_of_the_whole(
 
     assert facts(distribution) == expected
     assert BORROWED.preparing.get_metadata_distribution is reading
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"\x00\xff", b"Version: 1\n", b"Name: tool\n", b"Name: tool\nVersion: any\n"]
+)
+def test_metadata_that_names_nothing_is_told_in_one_sentence(index: Index, content: bytes) -> None:
+    index.add(replace(wheel("tool", "1"), metadata=content))
+
+    with pytest.raises(ResolutionError) as caught:
+        PipTools(start=answer_here).resolve(request_for("tool"))
+
+    assert str(caught.value) == ("the metadata of tool-1-py3-none-any.whl names no package with a version")
+
+
+def test_of_what_is_not_installed_there_is_no_other_file() -> None:
+    with Metadata(Shelf(), Kept(None)).handed_to(BORROWED, print):
+        distribution = BORROWED.preparing.get_metadata_distribution(CONTENT, "file.whl", "tool")
+    again = distribution.metadata
+
+    assert distribution.metadata is again  # pip asks for it again and again
+    for look in (distribution.read_text, distribution._dist.locate_file):
+        with pytest.raises(FileNotFoundError):
+            look("entry_points.txt")
 
 
 def test_a_file_is_fetched_once_for_all_who_ask_and_only_where_it_is_promised() -> None:

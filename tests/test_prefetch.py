@@ -157,10 +157,14 @@ def test_a_question_is_followed_once_and_that_of_another_target_only_where_it_di
     asked = Asked(Universe(wheels=(wheel("tool", "1", tag=FOR_LINUX), wheel("tool", "1", tag=FOR_WINDOWS))))
     prefetch = Prefetch(asked.offers, threads=0)
 
-    for target in (LINUX, LINUX, WINDOWS):
-        prefetch.start(question(request_for("tool", targets=[target])))
-        finish(prefetch)
+    prefetch.start(question(request_for("tool")))
+    finish(prefetch)
+    prefetch.start(question(request_for("tool")))
+    is_idle = prefetch._steps.empty()
+    prefetch.start(question(request_for("tool", targets=[WINDOWS])))
+    finish(prefetch)
 
+    assert is_idle
     assert asked.pages == ["tool"]
     assert asked.files == [f"tool-1-{tag}.whl" for tag in (FOR_LINUX, FOR_WINDOWS)]
 

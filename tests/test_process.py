@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from scriptlock import process
+from scriptlock.process import Begun
 
 ECHO = "import os, sys; print(sys.stdin.read() + '|' + str(os.listdir())); print('said', file=sys.stderr)"
 AT_WORK = "import os, sys, time; print(os.getpid(), file=open(sys.argv[1], 'w', 1)); time.sleep(600)"
@@ -46,6 +47,34 @@ def test_a_program_is_killed_by_what_goes_wrong_meanwhile(tmp_path: Path) -> Non
 
     with pytest.raises(ProcessLookupError):
         os.kill(started[0], 0)
+
+
+def test_a_program_answers_line_by_line_and_nothing_once_it_has_ended() -> None:
+    program = "print(input() + '!', flush=True); print(input() + '?')"
+
+    begun = Begun([sys.executable, "-c", program])
+    answers = [begun.ask("one"), begun.ask("two"), begun.ask("three")]
+    begun.close()
+    begun.close()
+
+    assert answers == ["one!\n", "two?\n", ""]
+
+
+def test_a_program_that_does_not_read_is_asked_nothing(tmp_path: Path) -> None:
+    with (tmp_path / "given").open("w+b") as given:
+        begun = Begun([sys.executable, "-c", "print('said')"], given)
+        answer, done = begun.ask("one"), begun.finish()
+        begun.close()
+
+    assert (answer, done.stdout) == ("", "said\n")
+
+
+def test_a_user_without_a_home_gets_one_for_the_time_being(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 987_654_321)
+    program = "import os; print(os.environ['HOME'] == os.environ['TMPDIR'] == os.getcwd())"
+
+    assert process.run([sys.executable, "-c", program]).stdout == "True\n"
 
 
 def test_a_program_that_is_not_there_cannot_be_started(tmp_path: Path) -> None:

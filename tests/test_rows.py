@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import event, example, given
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from scriptlock.errors import IndexUnreachable
@@ -23,47 +24,31 @@ from support.resolvers import answer_here, request_for
 BORROWED = borrow_for_indexes()
 PAGE = "https://index.example/simple/tool/"
 
-names = st.one_of(
-    st.sampled_from(
-        [
-            "tool-1-py3-none-any.whl",
-            "tool-1%2Blocal-py3-none-any.whl",
-            "tool-1+local-py3-none-any.whl",
-            "tool 1.tar.gz",
-            "t%C3%B6%C3%B6l-1.zip",
-            "tööl-1.zip",
-            "tool-1-py3-none-any.whl\n",
-            "a:b@c;d=e,f&g",
-            "%",
-            "",
-        ]
-    ),
-    # Nobody takes dots alone for a file.
-    st.text(st.characters(codec="utf-8"), max_size=8).filter(lambda name: name.strip(".") or not name),
+PLAIN = ("tool-1-py3-none-any.whl", "tool-1.tar.gz", "tool-1+local-py3-none-any.whl", "tool_kit-2.zip")
+ODD = ("tool-1%2Blocal.zip", "tool 1.zip", "tööl.zip", "t%C3%B6l.zip", "tool.whl\n", "a:b@c;d=e,f&g", "%", "")
+# Nobody takes dots alone for a file.
+texts = st.text(st.characters(codec="utf-8"), max_size=8).filter(lambda name: name.strip(".") or not name)
+places = st.sampled_from(
+    [
+        "https://files.example/a/b/",
+        "http://me:pw@files.example:80/",
+        "../../files/",
+        "/",
+        "",
+        "a%2Fb/",
+        "//h/",
+    ]
 )
-urls = st.builds(
-    "{}{}{}".format,
-    st.sampled_from(
-        [
-            "https://files.example/a/b/",
-            "http://me:pw@files.example:80/",
-            "../../files/",
-            "/",
-            "",
-            "a%2Fb/",
-            "//h/",
-        ]
-    ),
-    names,
-    st.sampled_from(
-        ["", "", "", "#sha256=0", "#subdirectory=a/b", "?token=1", "?file=/other-1.zip", "/", "%2F"]
-    ),
+ends = st.sampled_from(["", "#sha256=0", "#subdirectory=a/b", "?token=1", "?file=/other-1.zip", "/", "%2F"])
+urls = st.one_of(
+    st.builds("{}{}".format, places, st.sampled_from(PLAIN)),
+    st.builds("{}{}{}".format, places, st.one_of(st.sampled_from(ODD), st.sampled_from(PLAIN), texts), ends),
 )
 times = st.sampled_from(["2026-01-01T00:00:00Z", "2026-01-01T00:00:00.123456Z", "2026-01-01T00:00:00+01:00"])
 files = st.fixed_dictionaries(
     {"url": urls},
     optional={
-        "filename": names,
+        "filename": texts,
         "hashes": st.fixed_dictionaries({}, optional={"sha256": st.just("0" * 64)}),
         "requires-python": st.one_of(st.none(), st.sampled_from(["", ">=3.11", "nonsense"])),
         "yanked": st.one_of(st.none(), st.booleans(), st.sampled_from(["", "loses files"])),
@@ -90,7 +75,8 @@ def said(listed: Any) -> dict[str, object]:
     }
 
 
-@given(st.lists(st.one_of(files, files, st.just({}), st.just({"url": None})), max_size=4))
+@settings(max_examples=200)
+@given(st.lists(st.one_of(files, st.sampled_from([{}, {"url": None}])), min_size=1, max_size=5))
 @example([{"url": "https://files.example/get?file=/tool-1-py3-none-any.whl"}])  # once took the file for that
 @example([{"url": "../../files/tool-1-py3-none-any.whl#sha256=0&subdirectory=a/b.whl"}])
 def test_rows_say_what_pips_links_say(listed: list[dict[str, object]]) -> None:
@@ -120,6 +106,15 @@ def test_a_link_is_made_when_somebody_wants_it_and_only_once() -> None:
     assert read == [("tool-1.zip", None, False, datetime(2026, 1, 1, tzinfo=UTC))] * 2
     assert made == []
     assert [second.link, second.link] == made * 2
+
+
+def test_an_upload_time_that_only_pip_can_read_is_pips() -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    told = {"url": "../../files/tool-1.zip", "upload-time": "the first of January"}
+
+    (row,) = rows(json.dumps({"files": [told]}).encode(), lambda _: SimpleNamespace(upload_time=moment))
+
+    assert row.upload_time is moment
 
 
 @pytest.mark.parametrize("page", [b'{"meta": {}}', b'{"files": []}', b"{}"])

@@ -60,7 +60,7 @@ class ShortLists:
         return Found(Applicable(partial(self._best_first, target, name, specifier)))
 
     def _best_first(self, target: Target, name: str, specifier: Any) -> Iterator[Any]:
-        made, yanked = {}, []
+        made = {}
 
         def fitting() -> Iterator[Any]:
             for version in specifier.filter(map(self._parse, self._by_text(name)), prereleases=True):
@@ -71,11 +71,7 @@ class ShortLists:
 
         # Whether pre-releases count depends on what else there is, so that only what fits may be asked.
         for version in specifier.filter(fitting(), prereleases=self._prereleases):
-            if made[version].link.is_yanked:
-                yanked.append(made[version])
-            else:
-                yield made[version]
-        yield from yanked
+            yield made[version]  # yanked or not: pip has its own rule for which of them it takes
 
     def _candidate(self, target: Target, name: str, version: str) -> Any | None:
         link = self._offers.best(name, self._by_text(name)[version], target)

@@ -68,9 +68,11 @@ class Indexes:
 
     def _listed(self, name: str) -> Iterator[Any]:
         found = self._collector.collect_sources(project_name=name, candidates_from_page=self._read)
+        # What an index calls a file is the page itself, of which nobody tells the age.
+        files = chain.from_iterable(source.file_links() for source in filter(None, found.find_links))
+        yield from sorted(files, reverse=True)  # first and in this order, as pip has them
         for source in filter(None, chain(found.find_links, found.index_urls)):
             yield from source.page_candidates()
-            yield from source.file_links()
 
     def _read(self, page: Any) -> Iterable[Any]:
         content = self._collector.fetch_response(page)

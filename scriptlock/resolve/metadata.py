@@ -73,10 +73,13 @@ class Metadata:
                 hashes.check_against_path(str(path))
             return borrowed.File(str(path), "text/plain")
 
-        def get_metadata_distribution(content: bytes, *_: str) -> Any:
+        def get_metadata_distribution(content: bytes, filename: str, *_: str) -> Any:
             header = header_of(content)
             if header not in self._parsed:
-                self._parsed[header] = borrowed.Distribution(_InMemory(header), None, None)
+                made = borrowed.Distribution(_InMemory(header), None, None)
+                if not _is_named(made):
+                    raise ResolutionError(f"the metadata of {filename} names no package with a version")
+                self._parsed[header] = made
             return self._parsed[header]
 
         preparing.get_http_url = get_http_url
@@ -105,6 +108,14 @@ class Metadata:
 def _sha256(place: Any) -> str | None:
     told: str | None = place._hashes.get("sha256")  # noqa: SLF001 - borrowed.py has looked whether it is there
     return told and told.lower()
+
+
+def _is_named(distribution: Any) -> bool:
+    """Return whether it can be read what a distribution is of; pip takes that for granted."""
+    try:
+        return bool(distribution.canonical_name and distribution.version)
+    except ValueError:
+        return False
 
 
 class _InMemory(Distribution):
