@@ -65,6 +65,25 @@ def _unused_machine(
     monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
 
 
+@pytest.fixture
+def measured() -> None:
+    """Count for coverage what the test's processes do, though its neighbours are ``unmeasured``."""
+
+
+@pytest.fixture
+def unmeasured(
+    request: pytest.FixtureRequest, _unused_machine: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let coverage count nothing in the processes that a test starts, unless it is ``measured``.
+
+    It makes each start twice as slow: where they only do what other tests have counted, that is in vain.
+    """
+    if "measured" in request.fixturenames:
+        return
+    for name in [name for name in os.environ if name.startswith("COV")]:
+        monkeypatch.delenv(name)
+
+
 def _keep_pip_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pip find the index of this machine, and its certificates, though the home is another."""
     for name in [name for name in os.environ if name.upper().startswith(STEERING)]:

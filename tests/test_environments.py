@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from packaging.markers import Marker
 from packaging.version import Version
 
+from scriptlock.cache.build import _lacking
 from scriptlock.cache.environments import (
     RECEIPT,
     Environment,
@@ -312,6 +313,22 @@ def test_an_installer_is_not_believed(act: Callable[[Path, int], None], reason: 
 
     assert str(caught.value) == reason
     assert nothing_left(cache)
+
+
+def test_looking_at_folders_finds_what_looking_at_each_file_would(tmp_path: Path) -> None:
+    site = tmp_path / "lib" / "site"
+    (site / "a" / "b").mkdir(parents=True)
+    for name in ("top.py", "a/in.py", "a/b/deep.py", "../beside", "../../above"):
+        (site / name).touch()
+    (site / "dangling").symlink_to("nowhere")
+    found = ["top.py", "a/in.py", "a/b/deep.py", "../beside", "../../above", "a", "a/b", "dangling"]
+    missing = ["gone.py", "a/gone.py", "a/b/in.py", "c/gone.py", "top.py/in.py", "../gone", "../../../gone/x"]
+    paths = [*missing, str(tmp_path / "above"), *found, str(tmp_path / "gone")]
+
+    lacking = [*_lacking(str(site), paths, {})]
+
+    assert lacking == [path for path in paths if not os.path.lexists(site / path)]
+    assert lacking == [*missing, str(tmp_path / "gone")]
 
 
 def test_an_interpreter_that_was_replaced_meanwhile_builds_nothing(cache: Cache) -> None:

@@ -15,6 +15,8 @@ from scriptlock.interpreters import find_interpreter
 from support.builders import DEMO, builders, key
 from support.installers import Unpacker, pin_of, seen_inside
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Cache:

@@ -19,6 +19,8 @@ from support.index import Index
 from support.installers import Unpacker, pin_of, seen_inside
 from support.wheels import Distribution, wheel
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 DEMO = wheel("demo", "1.0", entry_points={"demo": "demo:main"}, requires=["nowhere-to-be-found"])
 OTHER = wheel("Other.Name", "2.0+local")
 NOTHING = "sha256:" + "0" * 64

@@ -17,6 +17,8 @@ from support.index import Index
 from support.scripts import script
 from support.wheels import wheel
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 NEWER = "idna 3.19\nrich 15.0.1\n"
 """What the script prints where its header counts: since it was locked, there is a newer version."""
 LINE_TOO_LONG = "E501"

@@ -19,6 +19,8 @@ from support.index import Index, nothing_listens
 from support.installers import pin_of, seen_inside
 from support.wheels import sdist, wheel
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 DEMO = wheel("demo", "1.0")
 OTHER = wheel("Other.Name", "2.0+local")
 NOTHING = "sha256:" + "0" * 64

@@ -23,6 +23,8 @@ from support.pages import Answer
 from support.resolvers import LINUX, WINDOWS, request_for, versions
 from support.wheels import wheel
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 SECRET = "s3cr3t"
 
 

@@ -27,6 +27,8 @@ from support.resolvers import (
 )
 from support.wheels import Wheel, wheel
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 class Given(Protocol):
     """Makes a resolver that knows these wheels and no others."""

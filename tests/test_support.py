@@ -16,6 +16,8 @@ from support.index import Index, nothing_listens
 from support.pages import JSON
 from support.wheels import sdist, wheel
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 PIP = [sys.executable, "-I", "-m", "pip", "--disable-pip-version-check", "--no-cache-dir"]
 
 

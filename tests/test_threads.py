@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -67,3 +69,20 @@ def test_nothing_to_do_is_done() -> None:
 
 def test_there_are_never_more_threads_than_processors_or_than_make_sense() -> None:
     assert 1 <= usable_processors() <= min(MOST, os.cpu_count() or 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, a limit of processes is none of threads")
+def test_where_the_system_gives_no_threads_the_work_is_done_without() -> None:
+    limited = (
+        "import resource, threading\n"
+        "from scriptlock.install.threads import for_each\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
+        "threading.stack_size(1 << 31)\n"  # more than there may be in all
+        "done = []\n"
+        "for_each(range(9), done.append, threads=4)\n"
+        "print(sorted(done))"
+    )
+
+    said = subprocess.run([sys.executable, "-c", limited], capture_output=True, text=True, check=False)
+
+    assert (said.stdout, said.stderr) == ("[0, 1, 2, 3, 4, 5, 6, 7, 8]\n", "")

@@ -23,6 +23,8 @@ from support.pages import Answer
 from support.resolvers import answer_here, request_for, versions
 from support.wheels import Sdist, sdist, wheel
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 RESOLVER = PipTools(start=answer_here)
 HERE: Target = host_target(
     {str(k): str(v) for k, v in default_environment().items()}, list(map(str, sys_tags()))

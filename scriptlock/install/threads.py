@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TypeVar
 
 MOST = 4
@@ -42,10 +43,13 @@ def for_each(items: Iterable[Item], work: Callable[[Item], object], *, threads: 
                 failures[number] = error
 
     # No executor: to import that takes as long as to fill a small environment.
-    helpers = [threading.Thread(target=take) for _ in range(min(threads, len(pending)) - 1)]
-    for helper in helpers:
-        helper.start()
+    helpers: list[threading.Thread] = []
     try:
+        with suppress(RuntimeError):  # the system gives no more of them, and fewer will do
+            for _ in range(min(threads, len(pending)) - 1):
+                helper = threading.Thread(target=take)
+                helper.start()
+                helpers.append(helper)
         take()
     finally:
         pending.clear()

@@ -12,6 +12,8 @@ from support.cli import NOT_STARTED, Cli, Done, powerless
 from support.index import Index
 from support.scripts import RICH_SHOWN
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 STRANGER = 12345
 """A user whom no machine knows."""
 AS_STRANGER = ["unshare", "--user", f"--map-user={STRANGER}"]
@@ -81,6 +83,7 @@ def test_a_root_that_everybody_may_write_to_is_refused(report: Path, root: Path,
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+@pytest.mark.usefixtures("measured")
 def test_the_root_of_somebody_else_is_refused(report: Path, root: Path, cli: Cli) -> None:
     os.chown(root, STRANGER, STRANGER)
 
@@ -104,6 +107,7 @@ def test_sudo_with_the_home_of_a_user_writes_nothing_there(report: Path, tmp_pat
 
 
 @pytest.mark.skipif(not can_be_stranger(), reason="needs user namespaces")
+@pytest.mark.usefixtures("measured")
 def test_somebody_without_a_home_is_told_what_to_set(report: Path, tmp_path: Path, cli: Cli) -> None:
     done = cli("run", report, under=[*AS_STRANGER, *WITHOUT])
 
@@ -116,6 +120,7 @@ def test_somebody_without_a_home_is_told_what_to_set(report: Path, tmp_path: Pat
 
 
 @pytest.mark.skipif(not can_be_stranger(), reason="needs user namespaces")
+@pytest.mark.usefixtures("measured")
 def test_somebody_unknown_can_name_a_root(report: Path, root: Path, packages: Index, cli: Cli) -> None:
     under = [*AS_STRANGER, *WITHOUT, f"SCRIPTLOCK_CACHE_DIR={root}"]
 

@@ -13,6 +13,8 @@ from support.index import Index, nothing_listens
 from support.scripts import edit, script
 from support.wheels import sdist, wheel
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 FOOTER = "\n\n# >>> scriptlock >>>\n"
 
 
@@ -117,6 +119,7 @@ def test_dry_run_prints_what_would_change_and_writes_nothing(report: Path, cli: 
     assert report.read_bytes() == before
 
 
+@pytest.mark.usefixtures("measured")
 def test_check_of_a_fresh_lock_exits_0_without_asking_anybody(locked: Path, index: Index, cli: Cli) -> None:
     assert (cli("lock", "--check", locked), index.requests) == (Done(code=0, out="", err=""), [])
 
@@ -176,6 +179,7 @@ def test_many_scripts_are_locked_in_one_call_and_one_s_trouble_stops_no_other(
     assert pins(report) | pins(other) == {"idna": "3.19", "rich": "15.0.0"}
 
 
+@pytest.mark.usefixtures("measured")
 def test_locked_only_passes_over_scripts_without_a_lock(
     locked: Path, tmp_path: Path, index: Index, cli: Cli
 ) -> None:
@@ -192,6 +196,7 @@ def test_locked_only_passes_over_scripts_without_a_lock(
     assert pins(required) == {"idna": "3.19"}
 
 
+@pytest.mark.usefixtures("measured")
 def test_json_tells_programs_what_people_are_told(report: Path, index: Index, cli: Cli) -> None:
     done = cli("lock", "--json", report.name)
 
@@ -328,6 +333,7 @@ def test_offline_is_an_error_only_where_something_is_missing(
     assert "offline" in missing.err
 
 
+@pytest.mark.usefixtures("measured")
 def test_a_file_changed_meanwhile_keeps_its_change_and_exits_3(report: Path, index: Index, cli: Cli) -> None:
     edited = script("rich", body="print('edited')\n")
     index.on_request = lambda path: report.write_text(edited)
@@ -366,6 +372,7 @@ def test_a_file_that_cannot_be_written_is_trouble_and_stays_as_it_was(report: Pa
         ("# /// script\n# dependencies = []\n# ///\nx = '\x00'\n", ":4"),
     ],
 )
+@pytest.mark.usefixtures("measured")
 def test_a_script_that_cannot_be_locked_is_one_sentence_with_its_line(
     tmp_path: Path, cli: Cli, text: str, line: str
 ) -> None:

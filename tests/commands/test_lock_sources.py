@@ -16,6 +16,8 @@ from support.repositories import Repository, repository
 from support.scripts import edit, script
 from support.wheels import Sdist, sdist, wheel
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 SHOWN = "part 3\ntool 1.0\n"
 ALLOW = 'allow-sdist = ["tool"]'
 
@@ -58,6 +60,7 @@ def test_a_source_is_locked_with_its_hash_and_built_and_run(index: Index, tmp_pa
     assert [pin.hashes for pin in lock.pins if pin.name == "tool"] == [(source.hash,)]
 
 
+@pytest.mark.usefixtures("measured")
 def test_a_source_that_was_replaced_is_not_built(index: Index, tmp_path: Path, cli: Cli) -> None:
     trap = tmp_path / "ran"
     index.add(sdist("tool", "1.0"))
@@ -72,6 +75,7 @@ def test_a_source_that_was_replaced_is_not_built(index: Index, tmp_path: Path, c
     assert "tool" in done.err
 
 
+@pytest.mark.usefixtures("measured")
 def test_a_branch_is_locked_to_its_commit_and_that_is_built_and_run(
     tool: Repository, tmp_path: Path, cli: Cli
 ) -> None:

@@ -17,6 +17,8 @@ from support.scripts import edit, script
 from support.universes import Universe, faults_of_lock
 from support.wheels import Wheel, wheel
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 OWN = sys.version_info[:2]
 NEXT = (OWN[0], OWN[1] + 1)
 TWO = f">={OWN[0]}.{OWN[1]},<{OWN[0]}.{OWN[1] + 2}"
@@ -116,6 +118,7 @@ def test_a_platform_that_the_header_names_is_an_error_at_its_line(
     assert "windows-amd64" in done.err
 
 
+@pytest.mark.usefixtures("measured")
 def test_environments_can_be_named_for_once_and_nothing_be_locked_but_here(
     index: Index, tmp_path: Path, cli: Cli
 ) -> None:
@@ -160,6 +163,7 @@ def for_windows(index: Index, tmp_path: Path, cli: Cli) -> Path:
 
 
 @pytest.mark.parametrize("verb", ["check", "sync", "run"])
+@pytest.mark.usefixtures("measured")
 def test_a_host_that_is_not_covered_is_refused_with_the_line_that_adds_it(
     for_windows: Path, cli: Cli, verb: str
 ) -> None:

@@ -14,6 +14,8 @@ from support.index import Index
 from support.scripts import RICH_SHOWN, SHOW, edit, script
 from support.wheels import wheel
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 ECHO = """
 import os, sys
 print(sys.argv, flush=True)
@@ -105,6 +107,7 @@ def test_locked_refuses_a_stale_lock_before_anything_starts(locked: Path, packag
     assert (locked.read_bytes(), packages.requests) == (before, [])
 
 
+@pytest.mark.usefixtures("measured")
 def test_a_script_that_is_saved_while_its_lock_is_refreshed_runs_as_it_is_then(
     locked: Path, packages: Index, cli: Cli
 ) -> None:
@@ -137,6 +140,7 @@ def test_locked_accepts_a_fresh_lock(locked: Path, cli: Cli) -> None:
     assert (done.code, done.out) == (0, RICH_SHOWN)
 
 
+@pytest.mark.usefixtures("measured")
 def test_frozen_uses_a_stale_lock_as_it_stands(locked: Path, packages: Index, cli: Cli) -> None:
     edit(locked, '"rich"', '"click"')
     before = locked.read_bytes()
@@ -153,6 +157,7 @@ def test_frozen_needs_a_lock(report: Path, packages: Index, cli: Cli) -> None:
     assert (done.code, done.out, packages.requests) == (NOT_STARTED, "", [])
 
 
+@pytest.mark.usefixtures("measured")
 def test_a_stale_script_that_cannot_be_written_uses_a_cached_lock_and_says_so(
     locked: Path, packages: Index, cli: Cli
 ) -> None:
@@ -372,6 +377,7 @@ def test_sync_of_many_scripts_prints_a_python_for_each(locked: Path, tmp_path: P
     assert first != second
 
 
+@pytest.mark.usefixtures("measured")
 def test_which_names_the_python_that_run_would_use_and_builds_nothing(
     locked: Path, packages: Index, cli: Cli
 ) -> None:
@@ -397,6 +403,7 @@ def test_pip_check_and_the_pins_agree_with_the_environment(ready: Path, cli: Cli
     assert (done.returncode, done.stdout) == (0, "No broken requirements found.\n")
 
 
+@pytest.mark.usefixtures("measured")
 def test_a_file_that_is_not_the_one_that_was_locked_is_never_installed(
     locked: Path, packages: Index, cli: Cli
 ) -> None:

@@ -10,6 +10,8 @@ from support.cli import NOT_STARTED, Cli, Done
 from support.index import Index
 from support.scripts import RICH_SHOWN, edit
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 DAY = 24 * 60 * 60
 
 
@@ -45,6 +47,7 @@ def test_an_old_cached_lock_is_warned_of_and_used_all_the_same(
     assert (young, packages.requests) == (Done(code=0, out=RICH_SHOWN, err=""), [])
 
 
+@pytest.mark.usefixtures("measured")
 def test_a_lock_in_a_script_is_as_old_as_the_last_change_of_the_script(ready: Path, cli: Cli) -> None:
     aged(ready, days=1.9)
 

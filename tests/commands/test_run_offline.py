@@ -11,6 +11,8 @@ from support.index import Index, nothing_listens
 from support.scripts import RICH_SHOWN, script
 from support.warm import HOST
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 TRACED = ["strace", "-f", "-qq", "-e", "trace=socket", "-o"]
 FAMILY = re.compile(r"socket\((AF_\w+)")
 

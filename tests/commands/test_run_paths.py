@@ -4,8 +4,12 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from support.cli import NOT_STARTED, SECONDS, Cli, Done, command, powerless
 from support.scripts import RICH_SHOWN, script
+
+pytestmark = pytest.mark.usefixtures("unmeasured")
 
 WHERE = "\nimport sys\nprint(sys.argv[0], __file__, sys.path[0])\n"
 

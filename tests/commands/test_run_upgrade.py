@@ -9,6 +9,8 @@ from support.index import Index
 from support.scripts import RICH_SHOWN
 from support.wheels import wheel
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 NEWER = "idna 3.20\nrich 15.0.0\n"
 
 
@@ -56,6 +58,7 @@ def test_a_lock_in_the_script_is_upgraded_there(ready: Path, packages: Index, cl
     assert cli("run", "--locked", ready) == Done(code=0, out=NEWER, err="")
 
 
+@pytest.mark.usefixtures("measured")
 def test_an_upgrade_without_anything_newer_changes_nothing(ready: Path, cli: Cli) -> None:
     before = (ready.read_bytes(), ready.stat().st_mtime_ns)
 
@@ -65,6 +68,7 @@ def test_an_upgrade_without_anything_newer_changes_nothing(ready: Path, cli: Cli
     assert (ready.read_bytes(), ready.stat().st_mtime_ns) == before
 
 
+@pytest.mark.usefixtures("measured")
 def test_an_upgrade_that_cannot_be_written_is_an_error(ready: Path, packages: Index, cli: Cli) -> None:
     packages.add(wheel("idna", "3.20"))
     before = ready.read_bytes()
@@ -80,6 +84,7 @@ def test_an_upgrade_that_cannot_be_written_is_an_error(ready: Path, packages: In
     assert "cannot be written" in done.err
 
 
+@pytest.mark.usefixtures("measured")
 def test_an_upgrade_offline_is_an_error(ready: Path, packages: Index, cli: Cli) -> None:
     packages.reset()
 

@@ -9,6 +9,8 @@ from support.index import Index
 from support.scripts import RICH_SHOWN, edit
 from support.wheels import wheel
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 CLICK_TOO = f"click 9.0\n{RICH_SHOWN}"
 
 
@@ -51,6 +53,7 @@ def test_extra_packages_do_without_a_header(tmp_path: Path, packages: Index, cli
     assert cli("run", "--with", "click", path) == Done(code=0, out="click\n", err="")
 
 
+@pytest.mark.usefixtures("measured")
 def test_a_pin_that_has_to_move_is_named(ready: Path, packages: Index, cli: Cli) -> None:
     packages.add(wheel("idna", "3.20"))
 
@@ -72,6 +75,7 @@ def test_a_file_that_the_script_has_pinned_is_never_exchanged_for_another(
     assert "idna" in done.err
 
 
+@pytest.mark.usefixtures("measured")
 def test_extra_packages_that_exclude_the_script_s_own_are_refused(
     ready: Path, packages: Index, cli: Cli
 ) -> None:
@@ -85,6 +89,7 @@ def test_extra_packages_that_exclude_the_script_s_own_are_refused(
     assert "Traceback" not in done.err
 
 
+@pytest.mark.usefixtures("measured")
 def test_an_extra_package_that_nobody_knows_has_no_line_in_the_script(
     ready: Path, packages: Index, cli: Cli
 ) -> None:
@@ -95,6 +100,7 @@ def test_an_extra_package_that_nobody_knows_has_no_line_in_the_script(
     assert "nowhere-to-be-found" in done.err
 
 
+@pytest.mark.usefixtures("measured")
 def test_an_extra_package_that_is_no_requirement_is_a_wrong_option(ready: Path, cli: Cli) -> None:
     done = cli("run", "--with", "--index-url=x", ready)
 
@@ -118,6 +124,7 @@ def test_a_lock_that_is_demanded_may_have_company(ready: Path, cli: Cli, package
     assert (stale.code, stale.out) == (NOT_STARTED, "")
 
 
+@pytest.mark.usefixtures("measured")
 def test_offline_says_what_is_not_resolved_yet(ready: Path, packages: Index, cli: Cli) -> None:
     packages.reset()
 

@@ -14,6 +14,8 @@ from support.cli import NOT_STARTED, Cli, Done, powerless
 from support.index import Index
 from support.scripts import RICH_SHOWN, edit
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 def test_nothing_heavy_is_imported_on_the_way_into_a_script_that_ran_before(ready: Path, cli: Cli) -> None:
     cli("run", ready)

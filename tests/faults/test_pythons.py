@@ -14,6 +14,8 @@ import scriptlock
 from faults.locks import Locked
 from support.cli import SECONDS, Cli, Done
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 BASE = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
 
 

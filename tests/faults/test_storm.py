@@ -12,6 +12,8 @@ from faults.storm import Storm
 from support.cli import Cli
 from support.index import Index
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 @pytest.fixture
 def switching() -> Iterator[None]:
