@@ -25,8 +25,10 @@ RETRIES = "2"
 """Enough for a hiccup, and an index that is not there is told within seconds."""
 HIDDEN = "****"
 _SECRETS = (
+    # A password that begins with an @, where it looks as if there was none.
+    (re.compile(r"(?<=://)[^\s/:@]*:@\S*@"), f"{HIDDEN}@"),
     # What stands before the @ of an authority, a token alone included.
-    (re.compile(r"(?<=://)[^\s/?#]*@"), f"{HIDDEN}@"),
+    (re.compile(r"(?<=://)[^\s/]*@"), f"{HIDDEN}@"),
     # A password with an unquoted slash, question mark or hash in it: no valid URL, so it ends up in messages.
     # But a host and its port may well have an @ behind them.
     (

@@ -159,6 +159,8 @@ def test_options_become_variables() -> None:
         ("'https://geheim@a.example/x',", "'https://****@a.example/x',"),
         ("https://user:ge@heim@a.example/", "https://****@a.example/"),
         ("https://user:ge/heim@a.example/", "https://****@a.example/"),
+        ("https://user:ge@h#eim@a.example/", "https://****@a.example/"),
+        ("https://user:@ge/heim@a.example/", "https://****@a.example/"),
         ("https://x:geheim@a https://y:geheim@b", "https://****@a https://****@b"),
         ("demo @ https://x:geheim@a.example/d.whl", "demo @ https://****@a.example/d.whl"),
         ("git+ssh://x:geheim@a.example/d@main", "git+ssh://****@a.example/d@main"),
@@ -184,6 +186,8 @@ def test_a_quoted_password_never_shows(secret: str, form: str) -> None:
 @example(secret="0000000#")  # once taken for a port
 @example(secret="00000/")
 @example(secret="0000000/?")
+@example(secret="@000000#")  # what looks like the end of the password is not
+@example(secret="@00/0000")
 def test_a_password_never_shows_in_a_url_as_it_was_typed(secret: str) -> None:
     assert secret not in redact(f"cannot open https://user:{secret}@a.example/simple/: no")
 
