@@ -110,6 +110,18 @@ def test_files_uploaded_at_that_moment_or_later_or_nobody_knows_when_do_not_coun
     assert offered.versions("tool") == [Version("1")]
 
 
+def test_an_upload_time_without_a_zone_is_in_utc() -> None:
+    moment = datetime(2026, 1, 2, tzinfo=UTC)
+    times = {"1": datetime(2026, 1, 1, 23), "2": datetime(2026, 1, 2)}  # noqa: DTZ001 - as some index may tell
+
+    offered = offers(
+        *(Link(filename=f"tool-{v}-py3-none-any.whl", upload_time=when) for v, when in times.items()),
+        newer=moment,
+    )
+
+    assert offered.versions("tool") == [Version("1")]
+
+
 def test_each_index_page_is_read_once_and_each_metadata_asked_for_once() -> None:
     asked = []
     link = Link(filename="tool-1-py3-none-any.whl")

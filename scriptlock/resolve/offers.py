@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import product
 from typing import Any, Self
@@ -133,6 +133,8 @@ class Offers:
         if self._exclude_newer is None:
             return True
         uploaded = listed.upload_time
+        if uploaded is not None and uploaded.tzinfo is None:
+            uploaded = uploaded.replace(tzinfo=UTC)  # PEP 700 knows no other
         return uploaded is not None and uploaded < self._exclude_newer
 
     def _rank(self, file: _File, target: Target) -> tuple[object, ...] | None:
