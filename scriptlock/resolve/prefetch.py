@@ -22,7 +22,7 @@ from scriptlock.resolve.offers import Offers
 from scriptlock.resolve.protocol import Question
 from scriptlock.resolve.solutions import applicable, parse
 
-THREADS = 24
+THREADS = 9
 """With the resolver itself, as many connections to one host as pip's session keeps open."""
 
 
