@@ -106,6 +106,9 @@ class _CommandFor:
         return getattr(self._command, name)
 
     def make_resolver(self, **kwargs: Any) -> Any:
+        # No wheel is built while versions are chosen, so none is found in a cache; pip would look for one
+        # twice for each candidate, and each time go through all tags of the target.
+        kwargs["wheel_cache"] = None
         self.resolver = self._command.make_resolver(py_version_info=self._python, **kwargs)
         return self.resolver
 

@@ -6,10 +6,11 @@ that release reads one sentence about it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from types import MappingProxyType, SimpleNamespace
+from types import MappingProxyType, ModuleType, SimpleNamespace
 from typing import Any
 
 from scriptlock.errors import ToolError
@@ -59,6 +60,8 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "has_route_to_root": "pip._vendor.resolvelib.resolvers.resolution:_has_route_to_root",
         "ResolutionImpossible": "pip._vendor.resolvelib:ResolutionImpossible",
         "Response": "pip._vendor.requests.models:Response",
+        "responses": "pip._vendor.requests.models:",
+        "block_size": "pip._vendor.requests.models:CONTENT_CHUNK_SIZE",
         "RequestException": "pip._vendor.requests.exceptions:RequestException",
         "PipError": "pip._internal.exceptions:PipError",
         "HashMismatch": "pip._internal.exceptions:HashMismatch",
@@ -77,14 +80,37 @@ NAMES: Mapping[str, str] = MappingProxyType(
 """Where each is found, as ``module:attribute.attribute``."""
 REACHING = tuple(
     "IndexGroupCommand Link PipError RequestException Response build_session collect_sources "
-    "create_collector fetch_response index_group is_secure_origin link_hashes make_option_group networking "
-    "parse_links update_index_urls user_agent".split()
+    "block_size create_collector fetch_response index_group is_secure_origin link_hashes make_option_group "
+    "networking parse_links responses update_index_urls user_agent".split()
 )
 """Those that are enough to ask indexes; they alone are imported in half the time."""
 
 
+UNUSED = (
+    "pip._vendor.rich.traceback",  # would draw errors, and brings a library that colours source code
+    "pip._vendor.rich.progress",  # would draw downloads
+    "pip._vendor.pkg_resources",  # would look for what is installed
+)
+"""What pip and pip-tools import in every process for what never happens in a worker; a tenth of all imports."""
+
+
 class Borrowed(SimpleNamespace):
     """Functions and classes of pip and pip-tools, under the keys of :data:`NAMES`."""
+
+
+class _Unused(ModuleType):
+    """Has whatever is imported from it."""
+
+    def __getattr__(self, name: str) -> type:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return type(name, (), {})
+
+
+def leave_out(modules: Iterable[str] = UNUSED) -> None:
+    """Have nothing imported where one of these modules is, in this process."""
+    for name in modules:
+        sys.modules.setdefault(name, _Unused(name))
 
 
 def borrow(names: Mapping[str, str] = NAMES) -> Borrowed:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
+from itertools import count
 from typing import Any
 
 from packaging.version import Version
@@ -14,17 +15,27 @@ from scriptlock.resolve.offers import Offers
 from scriptlock.targets import Target
 
 
-@dataclass(frozen=True, slots=True)
 class Applicable:
-    """Candidates for pip's resolver, which looks at few of them; each is made when it comes to it."""
+    """Candidates for pip's resolver, which looks at few of them, again and again; each is made when it comes to it.
 
-    best_first: Callable[[], Iterator[Any]]
+    :param best_first: all of them.
+    """
+
+    def __init__(self, best_first: Iterator[Any]) -> None:
+        self._rest = best_first
+        self._made: list[Any] = []
 
     def __iter__(self) -> Iterator[Any]:
-        return self.best_first()  # only to ask whether all of them are yanked
+        return reversed(self)  # only to ask whether all of them are yanked
 
     def __reversed__(self) -> Iterator[Any]:
-        return self.best_first()
+        for place in count():
+            if place == len(self._made):
+                try:
+                    self._made.append(next(self._rest))
+                except StopIteration:
+                    return
+            yield self._made[place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +55,12 @@ class ShortLists:
         self._borrowed = borrowed
         self._offers = offers
         self._prereleases = True if prereleases else None
-        self._by_text = cache(self._read_texts)
-        self._parse = cache(borrowed.Version)
+        self._as_pip_has_it = cache(self._read)
+        self._best: dict[tuple[str, str, Any], Found] = {}
 
     def all_candidates(self, target: Target, name: str) -> list[Any]:
         """Return what ``find_all_candidates`` does, without those that only come after a better one."""
-        found = (self._candidate(target, name, version) for version in self._by_text(name))
+        found = (self._candidate(target, name, version) for version in self._offers.versions(name))
         return [candidate for candidate in found if candidate is not None]
 
     def best_candidates(self, target: Target, name: str, specifier: Any) -> Found:
@@ -57,14 +68,23 @@ class ShortLists:
 
         :param specifier: pip's, of the versions that are within bounds.
         """
-        return Found(Applicable(partial(self._best_first, target, name, specifier)))
+        key = (str(target), name, specifier)
+        if key not in self._best:
+            self._best[key] = Found(Applicable(self._best_first(target, name, specifier)))
+        return self._best[key]
 
     def _best_first(self, target: Target, name: str, specifier: Any) -> Iterator[Any]:
-        made = {}
+        ours, made = {}, {}
+
+        def listed() -> Iterator[Any]:
+            for version in self._offers.versions(name):
+                theirs = self._as_pip_has_it(version)
+                ours[theirs] = version
+                yield theirs
 
         def fitting() -> Iterator[Any]:
-            for version in specifier.filter(map(self._parse, self._by_text(name)), prereleases=True):
-                candidate = self._candidate(target, name, str(version))
+            for version in specifier.filter(listed(), prereleases=True):
+                candidate = self._candidate(target, name, ours[version])
                 if candidate is not None:
                     made[version] = candidate
                     yield version
@@ -73,10 +93,9 @@ class ShortLists:
         for version in specifier.filter(fitting(), prereleases=self._prereleases):
             yield made[version]  # yanked or not: pip has its own rule for which of them it takes
 
-    def _candidate(self, target: Target, name: str, version: str) -> Any | None:
-        link = self._offers.best(name, self._by_text(name)[version], target)
-        return link and self._borrowed.InstallationCandidate(name, version, link)
+    def _candidate(self, target: Target, name: str, version: Version) -> Any | None:
+        link = self._offers.best(name, version, target)
+        return link and self._borrowed.InstallationCandidate(name, str(version), link)
 
-    def _read_texts(self, name: str) -> Mapping[str, Version]:
-        """Return the versions by their texts, which is what pip's reads them from; the newest first."""
-        return {str(version): version for version in self._offers.versions(name)}
+    def _read(self, version: Version) -> Any:
+        return self._borrowed.Version(str(version))

@@ -48,10 +48,9 @@ class Kept:
 
     def answer(self, url: str) -> Answer | None:
         """Return what a URL answered, if it was kept."""
-        checksum, _, content = self._read("answers", _name(url)).partition(b"\n")
-        if checksum != _checksum(content):
+        checksum, about, body = self._read("answers", _name(url), lines=2)
+        if checksum != _checksum(about, body):
             return None
-        about, _, body = content.partition(b"\n")
         told = json.loads(about)
         is_fresh = told["kept"] <= time.time() < told["until"]
         return Answer(headers=told["headers"], body=body, is_fresh=is_fresh)
@@ -64,12 +63,12 @@ class Kept:
         now = time.time()  # the URL is not written: there may be a password in it
         told = {name: headers[name] for name in TOLD if name in headers}
         about = {"headers": told, "kept": now, "until": now + seconds}
-        content = json.dumps(about).encode() + b"\n" + body
-        self._write("answers", _name(url), _checksum(content) + b"\n" + content)
+        line = json.dumps(about).encode() + b"\n"
+        self._write("answers", _name(url), _checksum(line, body), line, body)
 
     def metadata(self, sha256: str) -> bytes | None:
         """Return the file with a sha256, if it was kept."""
-        content = self._read("metadata", _name(sha256))  # an index may call anything a sha256
+        (content,) = self._read("metadata", _name(sha256))  # an index may call anything a sha256
         return content if hashlib.sha256(content).hexdigest() == sha256 else None
 
     def keep_metadata(self, content: bytes) -> None:
@@ -81,13 +80,15 @@ class Kept:
         with_port = parts.netloc.rpartition("@")[2]
         return parts.scheme == "https" or not self._trusted.isdisjoint({with_port, parts.hostname})
 
-    def _read(self, kind: str, name: str) -> bytes:
+    def _read(self, kind: str, name: str, *, lines: int = 0) -> list[bytes]:
+        """Return the first lines of a file, and all behind them; a page is large, and not to be copied."""
         with suppress(OSError):
             if self._folder:
-                return (self._folder / kind / name).read_bytes()
-        return b""
+                with (self._folder / kind / name).open("rb") as file:
+                    return [*(file.readline() for _ in range(lines)), file.read()]
+        return [b""] * (lines + 1)
 
-    def _write(self, kind: str, name: str, content: bytes) -> None:
+    def _write(self, kind: str, name: str, *parts: bytes) -> None:
         if not self._folder:
             return
         with suppress(OSError):
@@ -96,14 +97,14 @@ class Kept:
             descriptor, begun = tempfile.mkstemp(dir=folder)
             try:
                 with os.fdopen(descriptor, "wb") as file:
-                    file.write(content)
+                    file.writelines(parts)
                 Path(begun).replace(folder / name)
             except OSError:
                 Path(begun).unlink(missing_ok=True)
 
 
-def _checksum(content: bytes) -> bytes:
-    return b"%08x" % zlib.crc32(content)
+def _checksum(about: bytes, body: bytes) -> bytes:
+    return b"%08x\n" % zlib.crc32(body, zlib.crc32(about))
 
 
 def _name(key: str) -> str:

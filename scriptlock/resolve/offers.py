@@ -110,12 +110,15 @@ class Offers:
     def _sort(self, name: str) -> Mapping[Version, Sequence[Any]]:
         found: dict[Version, list[Any]] = {}
         spelled: dict[str, list[Any]] = {}  # 1 and 1.0 are the same version, and its files keep their order
-        for listed in self._listed(name):
-            self.rows += 1
-            if self._exclude_newer is not None and listed.upload_time is None:
+        every, with_sources = [*self._listed(name)], name in self._allow_sdist
+        self.rows += len(every)
+        if self._exclude_newer is not None:
+            if any(listed.upload_time is None for listed in every):
                 self._undated.add(name)
-            version = _version(listed.filename, name, with_sources=name in self._allow_sdist)
-            if version is None or not self._counts(listed):
+            every = [listed for listed in every if self._counts(listed, self._exclude_newer)]
+        for listed in every:
+            version = _version(listed.filename, name, with_sources=with_sources)
+            if version is None:
                 continue
             if version not in spelled:
                 with suppress(InvalidVersion):
@@ -129,13 +132,11 @@ class Offers:
             self._files[key] = [*map(_File.read, self._listed_by_version(name).get(version, ()))]
         return self._files[key]
 
-    def _counts(self, listed: Any) -> bool:
-        if self._exclude_newer is None:
-            return True
+    def _counts(self, listed: Any, moment: datetime) -> bool:
         uploaded = listed.upload_time
         if uploaded is not None and uploaded.tzinfo is None:
             uploaded = uploaded.replace(tzinfo=UTC)  # PEP 700 knows no other
-        return uploaded is not None and uploaded < self._exclude_newer
+        return uploaded is not None and uploaded < moment
 
     def _rank(self, file: _File, target: Target) -> tuple[object, ...] | None:
         listed = file.listed
@@ -218,9 +219,9 @@ def _version(filename: str, name: str, *, with_sources: bool) -> str | None:
     """Return the version in the name of a package's file, as written; None if it is none of its files."""
     # No more than that: of most files nothing else is ever asked.
     if filename.endswith(WHEEL):
-        found, _, rest = filename.partition("-")
-        if rest.count("-") in _DASHES and _normalised(found) == name:
-            return rest.partition("-")[0]
+        parts = filename.split("-")
+        if len(parts) in _PARTS and _normalised(parts[0]) == name:
+            return parts[1]
     elif with_sources and filename.endswith(SOURCES):
         with suppress(InvalidSdistFilename):
             project, version = parse_sdist_filename(filename)
@@ -232,8 +233,8 @@ def _link(listed: Any) -> Any:
     return listed.link if isinstance(listed, Row) else listed
 
 
-_DASHES = frozenset({3, 4})
-"""How many there are behind the name of a wheel's project: without a build tag, and with one."""
+_PARTS = frozenset({5, 6})
+"""How many there are of a wheel's name: without a build tag, and with one."""
 _BUILD = re.compile(r"(\d+)(.*)")
 _parse = lru_cache(maxsize=65536)(Version)
 _normalised = lru_cache(maxsize=4096)(canonicalize_name)

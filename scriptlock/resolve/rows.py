@@ -67,8 +67,8 @@ def rows(page: bytes, make: Callable[[Mapping[str, Any]], Any]) -> list[Any]:
     :raises ValueError: if the page is no JSON, or none that lists files.
     """
     try:
-        found = (_row(told, make) for told in json.loads(page).get("files", []))
-        return [row for row in found if row is not None]
+        files = json.loads(page).get("files", [])
+        return [row for told in files if (row := _row(told, make)) is not None]
     except (AttributeError, TypeError) as error:
         raise ValueError("something in it is of another type than PEP 691 says") from error
 

@@ -17,6 +17,10 @@ PLAIN = ("--no-input", "--no-color", "--no-cache-dir")
 """Options of pip for a process that nobody looks at."""
 
 
+BLOCK = 1 << 20
+"""Bytes to unpack at a time; by the 10 kB of pip's session, a large page is put together from hundreds of pieces."""
+
+
 class Sessions:
     """One session for what is kept elsewhere, if at all, and one for files, which pip keeps.
 
@@ -67,6 +71,7 @@ class Sessions:
         options.cache_dir = folder
         # pip's own starts three programs to find out about this machine, and tells it to the index.
         self._borrowed.networking.user_agent = lambda: USER_AGENT
+        self._borrowed.responses.CONTENT_CHUNK_SIZE = BLOCK
         session = self._borrowed.build_session(self._command, options)
         session.update_index_urls(self._urls)
         return session

@@ -17,7 +17,7 @@ from typing import Any
 
 from scriptlock.errors import ScriptlockError
 from scriptlock.pip_configuration import take_configuration
-from scriptlock.resolve.borrowed import NAMES, borrow, borrow_for_indexes
+from scriptlock.resolve.borrowed import NAMES, borrow, borrow_for_indexes, leave_out
 from scriptlock.resolve.indexes import Indexes
 from scriptlock.resolve.protocol import failure, in_turn, questions
 
@@ -31,6 +31,7 @@ def main() -> None:
     os.dup2(2, 1)
     logging.getLogger("pip").propagate = False
     logging.getLogger("pip").addHandler(logging.NullHandler())
+    leave_out()
     with suppress(ScriptlockError):  # who sends an order is told
         borrow_for_indexes(NAMES)
     clerk = Clerk()
