@@ -48,7 +48,7 @@ class Conversation:
         """End the worker."""
         worker, self._worker = self._worker, None
         if worker is not None:
-            worker.close()
+            worker.dismiss()
 
     def begin(self) -> Begun:
         """Start the worker now, if it is not started.

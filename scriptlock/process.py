@@ -22,6 +22,9 @@ PIP_VARIABLES = frozenset(
 )
 """What pip reads from the environment to reach an index; everything else it reads could only do harm here."""
 
+PATIENCE = 1.0
+"""Seconds to wait for a program to end by itself."""
+
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables a child may see: none that steer Python, virtualenv or pip's other options.
@@ -100,6 +103,15 @@ class Begun:
         return subprocess.CompletedProcess(
             self._process.args, self._process.returncode, stdout, self._errors.read()
         )
+
+    def dismiss(self) -> None:
+        """End it, but let it finish the file that it is writing; leave nothing of it."""
+        import subprocess
+
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(PATIENCE)
+        self.close()
 
     def kill(self) -> None:
         """End it, if it has not ended; who waits for an answer gets none."""

@@ -60,6 +60,41 @@ def test_a_program_answers_line_by_line_and_nothing_once_it_has_ended() -> None:
     assert answers == ["one!\n", "two?\n", ""]
 
 
+WRITING = """
+import os, pathlib, signal, time
+signal.signal(signal.SIGTERM, lambda *_: (pathlib.Path(PATH).write_text("whole"), exit()))
+print(os.getpid(), flush=True)
+time.sleep(600)
+"""
+STUBBORN = """
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print(os.getpid(), flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_program_that_is_dismissed_finishes_what_it_is_writing(tmp_path: Path) -> None:
+    path = tmp_path / "written"
+
+    begun = Begun([sys.executable, "-c", WRITING.replace("PATH", repr(str(path)))])
+    number = int(begun.ask(""))
+    begun.dismiss()
+
+    assert path.read_text() == "whole"
+    with pytest.raises(ProcessLookupError):
+        os.kill(number, 0)
+
+
+def test_a_program_that_will_not_go_is_ended() -> None:
+    begun = Begun([sys.executable, "-c", STUBBORN])
+    number = int(begun.ask(""))
+    begun.dismiss()
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(number, 0)
+
+
 def test_a_program_that_does_not_read_is_asked_nothing(tmp_path: Path) -> None:
     with (tmp_path / "given").open("w+b") as given:
         begun = Begun([sys.executable, "-c", "print('said')"], given)

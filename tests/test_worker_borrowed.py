@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import packaging
 import pytest
 
 import scriptlock
+from scriptlock import process
 from scriptlock.conversation import BOOT, RESOLVER
 from scriptlock.errors import ToolError
-from scriptlock.resolve.borrowed import NAMES, borrow
+from scriptlock.resolve.borrowed import NAMES, UNUSED, borrow
 from scriptlock.resolve.pip_tools import PipTools
 from scriptlock.resolve.worker import respond
 from support.index import Index
@@ -94,3 +96,23 @@ def test_a_tool_that_is_missing_is_named(tmp_path: Path) -> None:
     assert done.stdout == (
         "pip is not installed; scriptlock works with pip >= 26 and pip-tools >= 7.6.1 | install pip\n"
     )
+
+
+LEFT_OUT = """
+import sys
+from scriptlock.resolve.borrowed import UNUSED, borrow, leave_out
+leave_out()
+borrow()
+print(*(name for name in UNUSED if sys.modules[name].__spec__), "pip._vendor.pygments.lexers" in sys.modules)
+"""
+
+
+def test_a_worker_leaves_out_what_pip_imports_to_draw() -> None:
+    home = str(Path(scriptlock.__file__).parents[1])
+    done = process.run([sys.executable, "-c", f"import sys; sys.path.append({home!r}); {LEFT_OUT}"])
+
+    assert (done.stdout, done.stderr) == ("False\n", "")
+
+
+def test_what_is_left_out_is_there_otherwise() -> None:
+    assert all(import_module(name).__spec__ for name in UNUSED)

@@ -91,7 +91,7 @@ UNUSED = (
     "pip._vendor.rich.progress",  # would draw downloads
     "pip._vendor.pkg_resources",  # would look for what is installed
 )
-"""What pip and pip-tools import in every process for what never happens in a worker; a tenth of all imports."""
+"""What pip and pip-tools import for what never happens in a worker; a tenth of all that they import."""
 
 
 class Borrowed(SimpleNamespace):

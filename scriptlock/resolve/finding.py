@@ -16,7 +16,7 @@ from scriptlock.targets import Target
 
 
 class Applicable:
-    """Candidates for pip's resolver, which looks at few of them, again and again; each is made when it comes to it.
+    """Candidates for pip's resolver, which looks at few of them, and often; each is made when it comes to it.
 
     :param best_first: all of them.
     """

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_name
 
 from scriptlock.errors import IndexUnreachable
 from scriptlock.resolve.borrowed import Borrowed
@@ -17,8 +17,9 @@ from scriptlock.resolve.choices import download_sha256
 from scriptlock.resolve.kept import Kept
 from scriptlock.resolve.metadata import Metadata
 from scriptlock.resolve.offers import Offers
+from scriptlock.resolve.pages import Page
 from scriptlock.resolve.prefetch import Prefetch
-from scriptlock.resolve.rows import JSON, Row, rows
+from scriptlock.resolve.rows import JSON, Row
 from scriptlock.resolve.sessions import Sessions
 from scriptlock.resolve.wire import Wire, host, refuse_insecure
 
@@ -41,7 +42,8 @@ class Indexes:
         self._sessions = Sessions(borrowed, configured, index_url=order["index_url"], folder=folder)
         self.session, options = self._sessions.plain, self._sessions.options
         refuse_insecure(options, self.session.is_secure_origin, borrowed)
-        kept = Kept(Path(folder) if folder else None, options.trusted_hosts)
+        self._kept = kept = Kept(Path(folder) if folder else None, options.trusted_hosts)
+        self._pages: list[tuple[str, str, bytes, Page]] = []
         self.wire = Wire(borrowed, self.session.request, self._sessions.request_file, kept)
         self.session.request = self.wire.request
         self.metadata = Metadata(self.wire.metadata, kept)
@@ -64,17 +66,28 @@ class Indexes:
     def links(self, name: str) -> Iterator[Any]:
         """Yield every link that the indexes and find-links have for a package, fitting or not."""
         for listed in self._listed(name):
-            yield listed.link if isinstance(listed, Row) else listed
+            for one in listed.every() if isinstance(listed, Page) else [listed]:
+                yield one.link if isinstance(one, Row) else one
+
+    def keep_rows(self) -> Iterator[None]:
+        """Keep, page by page, what was made of them, so that the next process need not read all of them."""
+        while self._pages:
+            name, url, body, page = self._pages.pop()
+            if told := page.to_keep():
+                self._kept.keep_rows(url, name, body, *told)
+            yield
 
     def _listed(self, name: str) -> Iterator[Any]:
-        found = self._collector.collect_sources(project_name=name, candidates_from_page=self._read)
+        found = self._collector.collect_sources(
+            project_name=name, candidates_from_page=partial(self._read, canonicalize_name(name))
+        )
         # What an index calls a file is the page itself, of which nobody tells the age.
         files = chain.from_iterable(source.file_links() for source in filter(None, found.find_links))
         yield from sorted(files, reverse=True)  # first and in this order, as pip has them
         for source in filter(None, chain(found.find_links, found.index_urls)):
             yield from source.page_candidates()
 
-    def _read(self, page: Any) -> Iterable[Any]:
+    def _read(self, name: str, page: Any) -> Iterable[Any]:
         content = self._collector.fetch_response(page)
         if content is None:
             return ()
@@ -89,7 +102,10 @@ class Indexes:
             except (ValueError, TypeError, AttributeError):
                 raise unreadable from None
 
+        kept = self._kept.rows(page.url, name, content.content)
         try:
-            return rows(content.content, make)
+            read = Page(name, content.content, make, kept)
         except ValueError:
             raise unreadable from None
+        self._pages.append((name, page.url, content.content, read))
+        return [read]

@@ -15,6 +15,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from scriptlock.resolve.freshness import VALIDATORS, lifetime, validators
@@ -66,6 +67,41 @@ class Kept:
         line = json.dumps(about).encode() + b"\n"
         self._write("answers", _name(url), _checksum(line, body), line, body)
 
+    def rows(self, url: str, name: str, body: bytes) -> KeptRows | None:
+        """Return what was kept of a page's rows, if it was this very page.
+
+        :param name: of the package whose rows they are.
+        """
+        path = self._path("rows", _name(f"{url}\n{name}"))
+        with suppress(OSError):
+            if path:
+                with path.open("rb") as file:
+                    checksum, about = file.readline(), file.readline()
+                    told = json.loads(about) if checksum == _checksum(about) else {}
+                    if told.get("page") == hashlib.sha256(body).hexdigest():
+                        return KeptRows(path, file.tell(), told["versions"], told["places"])
+        return None
+
+    def keep_rows(
+        self,
+        url: str,
+        name: str,
+        body: bytes,
+        versions: Collection[str],
+        rows: Mapping[str, Collection[Mapping[str, Any]]],
+    ) -> None:
+        """Keep what versions a page lists, and the rows of some of them, beside the page itself."""
+        if not self._is_trusted(url):
+            return
+        parts, places, end = [], {}, 0
+        for version, told in rows.items():
+            parts.append(json.dumps(told).encode())
+            places[version] = (end, len(parts[-1]), zlib.crc32(parts[-1]))
+            end += len(parts[-1])
+        about = {"page": hashlib.sha256(body).hexdigest(), "versions": [*versions], "places": places}
+        line = json.dumps(about).encode() + b"\n"
+        self._write("rows", _name(f"{url}\n{name}"), _checksum(line), line, *parts)
+
     def metadata(self, sha256: str) -> bytes | None:
         """Return the file with a sha256, if it was kept."""
         (content,) = self._read("metadata", _name(sha256))  # an index may call anything a sha256
@@ -82,11 +118,15 @@ class Kept:
 
     def _read(self, kind: str, name: str, *, lines: int = 0) -> list[bytes]:
         """Return the first lines of a file, and all behind them; a page is large, and not to be copied."""
+        path = self._path(kind, name)
         with suppress(OSError):
-            if self._folder:
-                with (self._folder / kind / name).open("rb") as file:
+            if path:
+                with path.open("rb") as file:
                     return [*(file.readline() for _ in range(lines)), file.read()]
         return [b""] * (lines + 1)
+
+    def _path(self, kind: str, name: str) -> Path | None:
+        return self._folder / kind / name if self._folder else None
 
     def _write(self, kind: str, name: str, *parts: bytes) -> None:
         if not self._folder:
@@ -103,7 +143,32 @@ class Kept:
                 Path(begun).unlink(missing_ok=True)
 
 
-def _checksum(about: bytes, body: bytes) -> bytes:
+@dataclass(frozen=True, slots=True)
+class KeptRows:
+    """Of a page on the disk: all versions, and the rows of those that were asked for."""
+
+    path: Path
+    start: int
+    """Where the rows begin in the file."""
+    versions: Collection[str]
+    places: Mapping[str, tuple[int, int, int]]
+    """By version: where its rows are from there on, how many bytes they are, and their checksum."""
+
+    def of(self, version: str) -> list[Mapping[str, Any]] | None:
+        """Return the rows of a version (PEP 691); None if they were not kept, or are damaged."""
+        place, length, checksum = self.places.get(version, (0, 0, 0))
+        with suppress(OSError):
+            if length:
+                with self.path.open("rb") as file:
+                    file.seek(self.start + place)
+                    content = file.read(length)
+                if zlib.crc32(content) == checksum:
+                    rows: list[Mapping[str, Any]] = json.loads(content)
+                    return rows
+        return None
+
+
+def _checksum(about: bytes, body: bytes = b"") -> bytes:
     return b"%08x\n" % zlib.crc32(body, zlib.crc32(about))
 
 

@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
-from itertools import product
+from functools import lru_cache, partial
+from itertools import groupby, product
 from typing import Any, Self
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import (
-    BuildTag,
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    canonicalize_name,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
-from packaging.version import InvalidVersion, Version
+from packaging.utils import BuildTag, InvalidWheelFilename, parse_wheel_filename
+from packaging.version import Version
 
 from scriptlock.resolve.metadata import requires
 from scriptlock.resolve.once import Once
+from scriptlock.resolve.pages import WHEEL, Listed, Page, by_version
 from scriptlock.resolve.rows import Row
 from scriptlock.targets import Target
-
-WHEEL = ".whl"
-SOURCES = (".tar.gz", ".zip")
 
 
 class Offers:
@@ -36,7 +26,8 @@ class Offers:
 
     Several threads may ask at once.
 
-    :param listed: returns all that the indexes list for a name: links as pip makes them, or :class:`Row`.
+    :param listed: returns all that the indexes list for a name: links as pip makes them, :class:`Row`, or
+        whole pages.
     :param metadata: returns the metadata of a link's wheel, or None if it is not to be had by itself.
     :param allow_sdist: the packages whose sources count.
     :param exclude_newer: files uploaded at that moment or later do not count.
@@ -54,15 +45,20 @@ class Offers:
         self._metadata = metadata
         self._allow_sdist = allow_sdist
         self._exclude_newer = exclude_newer
-        self._by_version = Once[str, Mapping[Version, Sequence[Any]]]()
+        self._by_version = Once[str, Mapping[Version, Sequence[Listed]]]()
         self._versions: dict[str, Sequence[Version]] = {}
         self._files: dict[tuple[str, Version], Sequence[_File]] = {}
         self._best: dict[tuple[str, Version, str], Any] = {}
         self._undated: set[str] = set()
-        self.rows = 0
-        """How many files were listed so far."""
+        self._pages: list[Page] = []
+        self._loose_rows = 0
         self._requires = Once[Any, tuple[str, ...] | None]()
         self._orders: dict[str, _Places] = {}
+
+    @property
+    def rows(self) -> int:
+        """How many files were read so far."""
+        return self._loose_rows + sum(page.size for page in self._pages)
 
     def versions(self, name: str) -> Sequence[Version]:
         """Return the versions that there are files of, the newest first."""
@@ -104,32 +100,39 @@ class Offers:
 
         return self._requires.get(link, read)
 
-    def _listed_by_version(self, name: str) -> Mapping[Version, Sequence[Any]]:
+    def _listed_by_version(self, name: str) -> Mapping[Version, Sequence[Listed]]:
         return self._by_version.get(name, lambda: self._sort(name))
 
-    def _sort(self, name: str) -> Mapping[Version, Sequence[Any]]:
-        found: dict[Version, list[Any]] = {}
-        spelled: dict[str, list[Any]] = {}  # 1 and 1.0 are the same version, and its files keep their order
-        every, with_sources = [*self._listed(name)], name in self._allow_sdist
-        self.rows += len(every)
-        if self._exclude_newer is not None:
-            if any(listed.upload_time is None for listed in every):
-                self._undated.add(name)
-            every = [listed for listed in every if self._counts(listed, self._exclude_newer)]
-        for listed in every:
-            version = _version(listed.filename, name, with_sources=with_sources)
-            if version is None:
-                continue
-            if version not in spelled:
-                with suppress(InvalidVersion):
-                    spelled[version] = found.setdefault(_parse(version), [])
-            spelled.setdefault(version, []).append(listed)
+    def _sort(self, name: str) -> Mapping[Version, Sequence[Listed]]:
+        is_plain = name not in self._allow_sdist and self._exclude_newer is None
+        found: dict[Version, list[Listed]] = {}
+        for are_pages, several in groupby(self._listed(name), lambda one: is_plain and isinstance(one, Page)):
+            for part in map(self._wheels, several) if are_pages else [self._loose(several, name)]:
+                for version, listed in part.items():
+                    found.setdefault(version, []).append(listed)
         return found
+
+    def _wheels(self, page: Page) -> Mapping[Version, Listed]:
+        self._pages.append(page)
+        return page.wheels()
+
+    def _loose(self, listed: Iterable[Any], name: str) -> Mapping[Version, Listed]:
+        every: list[Any] = []
+        for one in listed:
+            every += one.every() if isinstance(one, Page) else [one]
+        self._loose_rows += len(every)
+        if self._exclude_newer is not None:
+            if any(one.upload_time is None for one in every):
+                self._undated.add(name)
+            every = [one for one in every if self._counts(one, self._exclude_newer)]
+        sorted_out = by_version(every, name, with_sources=name in self._allow_sdist)
+        return {version: partial(iter, found) for version, found in sorted_out.items()}
 
     def _files_of(self, name: str, version: Version) -> Sequence[_File]:
         key = (name, version)
         if key not in self._files:
-            self._files[key] = [*map(_File.read, self._listed_by_version(name).get(version, ()))]
+            several = self._listed_by_version(name).get(version, ())
+            self._files[key] = [_File.read(one) for listed in several for one in listed()]
         return self._files[key]
 
     def _counts(self, listed: Any, moment: datetime) -> bool:
@@ -215,26 +218,8 @@ def _wheel(filename: str) -> tuple[BuildTag, frozenset[str]] | None:
     return build, frozenset(map(str, tags))
 
 
-def _version(filename: str, name: str, *, with_sources: bool) -> str | None:
-    """Return the version in the name of a package's file, as written; None if it is none of its files."""
-    # No more than that: of most files nothing else is ever asked.
-    if filename.endswith(WHEEL):
-        parts = filename.split("-")
-        if len(parts) in _PARTS and _normalised(parts[0]) == name:
-            return parts[1]
-    elif with_sources and filename.endswith(SOURCES):
-        with suppress(InvalidSdistFilename):
-            project, version = parse_sdist_filename(filename)
-            return str(version) if project == name else None
-    return None
-
-
 def _link(listed: Any) -> Any:
     return listed.link if isinstance(listed, Row) else listed
 
 
-_PARTS = frozenset({5, 6})
-"""How many there are of a wheel's name: without a build tag, and with one."""
 _BUILD = re.compile(r"(\d+)(.*)")
-_parse = lru_cache(maxsize=65536)(Version)
-_normalised = lru_cache(maxsize=4096)(canonicalize_name)

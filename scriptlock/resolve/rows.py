@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 JSON = "application/vnd.pypi.simple.v1+json"
 """The content type of such a page."""
@@ -22,30 +22,35 @@ class Row:
     :param make: makes pip's link from it.
     """
 
-    __slots__ = ("_link", "_make", "_told", "filename")
+    __slots__ = ("_link", "_make", "filename", "told")
 
     def __init__(
         self, told: Mapping[str, Any], filename: str, make: Callable[[Mapping[str, Any]], Any]
     ) -> None:
-        self._told = told
+        self.told = told
         self._make = make
         self._link: Any = None
         self.filename = filename
 
+    @classmethod
+    def of(cls, told: Mapping[str, Any], make: Callable[[Mapping[str, Any]], Any]) -> Self:
+        """Return it for a row in whose URL the name of the file is plain."""
+        return cls(told, _last_part(told["url"]), make)
+
     @property
     def requires_python(self) -> str | None:
         """The Pythons that it is for (PEP 440)."""
-        return self._told.get("requires-python") or None
+        return self.told.get("requires-python") or None
 
     @property
     def is_yanked(self) -> bool:
         """Whether it was yanked (PEP 592)."""
-        return bool(self._told.get("yanked"))
+        return bool(self.told.get("yanked"))
 
     @property
     def upload_time(self) -> datetime | None:
         """When it was uploaded, if the index tells (PEP 700)."""
-        told = self._told.get("upload-time")
+        told = self.told.get("upload-time")
         try:
             return datetime.fromisoformat(told) if told else None
         except (ValueError, TypeError):
@@ -56,7 +61,7 @@ class Row:
     def link(self) -> Any:
         """What pip makes of it."""
         if self._link is None:
-            self._link = self._make(self._told)
+            self._link = self._make(self.told)
         return self._link
 
 
@@ -75,6 +80,10 @@ def rows(page: bytes, make: Callable[[Mapping[str, Any]], Any]) -> list[Any]:
 
 def _row(told: Mapping[str, Any], make: Callable[[Mapping[str, Any]], Any]) -> Any:
     url = told.get("url") or ""
-    filename = url.rpartition("/")[2]
+    filename = _last_part(url)
     is_plain = _PLAIN.fullmatch(filename) and "?" not in url and "#" not in url
     return Row(told, filename, make) if is_plain else make(told)
+
+
+def _last_part(url: str) -> str:
+    return url.rpartition("/")[2]

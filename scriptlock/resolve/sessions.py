@@ -18,7 +18,7 @@ PLAIN = ("--no-input", "--no-color", "--no-cache-dir")
 
 
 BLOCK = 1 << 20
-"""Bytes to unpack at a time; by the 10 kB of pip's session, a large page is put together from hundreds of pieces."""
+"""Bytes to unpack at a time; by pip's 10 kB, a large page would be put together from hundreds of pieces."""
 
 
 class Sessions:

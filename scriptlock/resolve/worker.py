@@ -13,6 +13,8 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import closing, suppress
+from signal import SIGTERM, signal
+from threading import Event
 from typing import Any
 
 from scriptlock.errors import ScriptlockError
@@ -39,6 +41,8 @@ def main() -> None:
         for line in sys.stdin:
             answers.write(f"{json.dumps(clerk.respond(json.loads(line)))}\n")
             answers.flush()
+            if not clerk.keep():
+                break
             gc.collect()
             gc.freeze()  # what is left now is for the next order, too, and need not be looked at again
             if clerk.rows > MOST_ROWS:
@@ -78,6 +82,23 @@ class Clerk:
             return {"resolutions": answers(borrowed, access, asked)}
         except ScriptlockError as error:
             return failure(error)
+
+    def keep(self) -> bool:
+        """Keep for the next process what took long to find out; return whether there was time for all of it.
+
+        Who waited for the answer has it already, and ends this process with SIGTERM as soon as nobody
+        wants anything more: it finishes the file that it is writing then, and leaves no part of one.
+        """
+        is_ended = Event()
+        before = signal(SIGTERM, lambda *_: is_ended.set())
+        try:
+            for indexes in self._indexes.values():
+                for _ in indexes.keep_rows():
+                    if is_ended.is_set():
+                        return False
+        finally:
+            signal(SIGTERM, before)
+        return not is_ended.is_set()
 
     def close(self) -> None:
         """Close all connections."""
