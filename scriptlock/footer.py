@@ -20,7 +20,7 @@ LONGEST = 1024 * 1024
 _READ = re.compile(rb"#(?: \|(?: [\x20-\x7e]*)?| *)")
 _WRITTEN = re.compile(r"# \|(?: [\x20-\x7e]*[\x21-\x7e])?")
 _UNTOUCHED = re.compile(
-    rb"%b\n(?:# \|(?: [\x20-\x7e]*+(?<! ))?+\n)*+%b\n?+" % (re.escape(BEGIN), re.escape(END))
+    rb"%b\n(?>(?:# \|(?: [\x20-\x7e]*+(?<! ))?\n)*)%b\n?" % (re.escape(BEGIN), re.escape(END))
 )
 """A footer that no editor trimmed or padded, in a file whose lines end in LF."""
 _CONFLICT = (b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>")

@@ -14,7 +14,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 HASH = re.compile(r"sha256:[0-9a-f]{64}")
-_HASHES = re.compile(r"(?:sha256:[0-9a-f]{64},)*+")
+_HASHES = re.compile(r"(?>(?:sha256:[0-9a-f]{64},)*)")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 DIGEST = re.compile(r"v1:[0-9a-f]{32}")
 

@@ -12,24 +12,24 @@ from typing import Any
 
 _KEY = r"[A-Za-z0-9_-]++"
 _STRING = r'"[^"\\\x00-\x1f\x7f]*+"'
-_INLINE = rf"\{{\ {_KEY}\ =\ {_STRING} (?: ,\ {_KEY}\ =\ {_STRING} )*+ \ \}}"
+_INLINE = rf"\{{\ {_KEY}\ =\ {_STRING} (?> (?: ,\ {_KEY}\ =\ {_STRING} )* ) \ \}}"
 # No text matches in two ways, so the time this takes grows with the text and no faster.
 _STATEMENT = re.compile(
     rf"""
-    (?: (?P<key> {_KEY} ) \ =\ (?:
+    (?> (?: (?P<key> {_KEY} ) \ =\ (?:
             (?P<string> {_STRING} )
           | (?P<number> [1-9][0-9]{{0,9}}+ )
           | (?P<claim> true | false )
           | \[ (?P<strings>
-                (?: {_STRING} (?: ,\ *+ {_STRING} )*+ )?+
-              | \n (?: \ *+ {_STRING} ,\n )*+ (?: \ *+ {_STRING} \n )?+ \ *+
+                (?> (?: {_STRING} (?: ,\ *+ {_STRING} )* )? )
+              | \n (?> (?: \ *+ {_STRING} ,\n )* ) (?> (?: \ *+ {_STRING} \n )? ) \ *+
             ) \]
           | (?P<inline> {_INLINE} )
-          | \[\n (?P<values> (?: \ *+ (?: {_INLINE} | {_STRING} ) ,\n )++ ) \]
+          | \[\n (?P<values> (?> (?: \ *+ (?: {_INLINE} | {_STRING} ) ,\n )+ ) ) \]
         )
-      | \[ (?P<table> {_KEY} (?: \. {_KEY} ){{0,9}}+ ) \]
+      | \[ (?P<table> {_KEY} (?> (?: \. {_KEY} ){{0,9}} ) ) \]
       | \# [^\x00-\x1f\x7f]*+
-    )?+ \n
+    )? ) \n
     """,
     re.VERBOSE,
 )

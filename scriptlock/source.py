@@ -120,10 +120,11 @@ _LAST_NOT_COMMENT = re.compile(rb".*\n(?!#[ \n])[^\n]*+(?=\n)", re.DOTALL)
 _OPENS = re.compile(rb"\n# /// [a-zA-Z0-9-]++(?=\n)")
 # What holds no header, passed over without leaving the regular expression engine: a run from a line that
 # opens a block of another type, or a short one that nothing closes, and some of the lines after it.
+# Atomic groups, here and elsewhere: before Python 3.11.5, a possessive repetition of a group went wrong.
 _BARREN = re.compile(
-    rb"%(other)b(?:(?:# /// (?!script\n)[a-zA-Z0-9-]++\n(?:%(comment)b)*+"
-    rb"|# /// script\n(?:%(comment)b)?+(?:(?!# ///\n)%(comment)b){0,30}+(?!#[ \n]))"
-    rb"%(other)b)*+" % {b"comment": rb"#(?:\n| [^\n]*+\n)", b"other": rb"(?:(?!#[ \n])[^\n]*+\n){0,100}+"}
+    rb"%(other)b(?>(?:(?:# /// (?!script\n)[a-zA-Z0-9-]++\n(?>(?:%(comment)b)*)"
+    rb"|# /// script\n(?>(?:%(comment)b)?)(?>(?:(?!# ///\n)%(comment)b){0,30})(?!#[ \n]))"
+    rb"%(other)b)*)" % {b"comment": rb"#(?:\n| [^\n]*+\n)", b"other": rb"(?>(?:(?!#[ \n])[^\n]*+\n){0,100})"}
 )
 
 

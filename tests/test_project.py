@@ -22,6 +22,15 @@ def test_the_readme_has_the_command_that_ci_runs() -> None:
     assert command in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
 
 
+def test_no_regular_expression_repeats_a_group_possessively() -> None:
+    # Python 3.11 before 3.11.5, which some systems have, takes what does not match for a match.
+    possessive = re.compile(r"(?<!\()\)(?:[*+?]|\{{1,2}[0-9,]+\}{1,2})\+")
+    modules = (ROOT / "scriptlock").rglob("*.py")
+
+    assert all(map(possessive.search, (r"(?:a)*+", r"(?:a){{0,9}}+", r"(?:a){2}+")))
+    assert not [path.name for path in modules if possessive.search(path.read_text(encoding="utf-8"))]
+
+
 def test_the_version_is_told_once() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
