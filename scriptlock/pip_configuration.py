@@ -15,6 +15,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 LISTS = frozenset({"extra-index-url", "find-links", "trusted-host"})
 FILES = frozenset({"index-url", "extra-index-url", "find-links", "cert", "client-cert"})
@@ -23,6 +24,7 @@ ALIASES = {"pypi-url": "index-url", "default-timeout": "timeout"}
 
 RETRIES = "2"
 """Enough for a hiccup, and an index that is not there is told within seconds."""
+QUOTE = "in a user or a password, write @ as %40, / as %2F, # as %23 and ? as %3F"
 HIDDEN = "****"
 _SECRETS = (
     # A password that begins with an @, where it looks as if there was none.
@@ -42,6 +44,7 @@ _SECRETS = (
     # Signed addresses carry their secret in the query.
     (re.compile(r"(://[^\s?#\"'<>]*\?)[^\s#\"'<>]+"), rf"\1{HIDDEN}"),
 )
+_HTTP = re.compile(r"https?:", re.IGNORECASE)
 
 
 def redact(text: str) -> str:
@@ -107,6 +110,28 @@ def _absolute(name: str, text: str, folder: str) -> str | list[str]:
     return [anchor(word) for word in text.split()] if name in LISTS else anchor(text)
 
 
+def _refuse_ambiguous(options: Mapping[str, str | list[str]]) -> None:
+    """Return if it is plain where user and password end: else a part of them would be taken for the host.
+
+    :raises ValueError: naming the option, and nothing of the URL.
+    """
+    for name in ("index-url", "extra-index-url", "find-links"):
+        told = options.get(name, [])
+        for url in [told] if isinstance(told, str) else told:
+            if _HTTP.match(url) and not _is_plain(url):
+                raise ValueError(f"{name} in pip's configuration holds a URL that cannot be read")
+
+
+def _is_plain(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        known = parts.port, parts.hostname
+    except ValueError:
+        return False
+    # Some paths have a segment that begins with it.
+    return bool(known[1]) and "@" not in parts.path.replace("/@", "/") + parts.query + parts.fragment
+
+
 def take_configuration(folder: str) -> dict[str, str | list[str]]:
     """Return what :func:`index_options` does, and leave this process no other configuration of pip.
 
@@ -116,8 +141,9 @@ def take_configuration(folder: str) -> dict[str, str | list[str]]:
 
     try:
         configured = index_options(folder)
+        _refuse_ambiguous(configured)
     except ValueError as error:
-        raise ToolError(str(error)) from None
+        raise ToolError(str(error), QUOTE if "URL" in str(error) else None) from None
     for name in [name for name in os.environ if name.upper().startswith("PIP_")]:
         del os.environ[name]
     os.environ["PIP_CONFIG_FILE"] = os.devnull

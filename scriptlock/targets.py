@@ -6,7 +6,7 @@ Markers are those of PEP 508, wheel tags those of PEP 425 and its successors (PE
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import pairwise
 from types import MappingProxyType
@@ -33,6 +33,12 @@ class Target:
     """The PEP 508 variables, by name."""
     tags: tuple[str, ...]
     """The wheel tags it accepts, the most preferred first."""
+    key: str = field(init=False, repr=False, compare=False)
+    """The same for equal ones alone, in this process; as text, 3.11.4 and 3.11.9 are the same."""
+
+    def __post_init__(self) -> None:
+        facts = (f"{name}={value}" for name, value in sorted(self.markers.items()))
+        object.__setattr__(self, "key", "\n".join((self.platform, *facts, str(hash(self.tags)))))
 
     @property
     def python(self) -> tuple[int, int]:

@@ -6,15 +6,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
+from threading import active_count
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
+from packaging.specifiers import SpecifierSet
 
 from scriptlock.errors import IndexUnreachable, ScriptlockError, UnknownPackage
 from scriptlock.resolve import Request, Resolution
 from scriptlock.resolve.pip_tools import PipTools
-from scriptlock.targets import Target
+from scriptlock.resolve.prefetch import THREADS
+from scriptlock.resolve.worker import MOST_SETTINGS
+from scriptlock.targets import Target, make_target
 from support.index import Index
 from support.pages import Answer
 from support.resolvers import LINUX, WINDOWS, answer_here, pin, request_for, versions, worker_here
@@ -121,6 +125,37 @@ def test_orders_with_other_settings_get_their_own_answers_in_whatever_order_they
     for turn, found in answers:
         assert found == [expected[name] for name in turn]
     assert {name: chosen(one) for name, one in expected.items()} == EXPECTED
+
+
+def test_pythons_of_one_minor_get_their_own_files(index: Index) -> None:
+    index.add(wheel("tool", "1"), wheel("tool", "2", requires_python=">=3.11.4"))
+    bounds = [">=3.11", ">=3.11.5", ">=3.11"]
+    requests = [
+        request_for("tool", targets=[make_target("linux-x86_64", (3, 11), requires=SpecifierSet(bound))])
+        for bound in bounds
+    ]
+
+    found = together(requests)
+
+    assert [chosen(one) for one in found] == [{"tool": "1"}, {"tool": "2"}, {"tool": "1"}]
+    assert found == alone(requests)
+
+
+def test_many_settings_take_no_more_threads_than_a_few(stocked: Index) -> None:
+    requests = [
+        request_for("tool", exclude_newer=datetime(2026, 7, day, tzinfo=UTC))
+        for day in range(1, 3 * MOST_SETTINGS)
+    ]
+    before = active_count()
+
+    with worker_here() as worker:
+        resolver = PipTools(start=worker)
+        found = [chosen(told(resolver, request)) for request in requests]
+        at_most = before + (MOST_SETTINGS + 2) * THREADS  # those of the last one closed may still be ending
+        assert active_count() <= at_most
+
+    assert found == [{"part": "1", "tool": "2"}] * len(requests)
+    assert at_most < before + len(requests) * THREADS
 
 
 targets = st.sampled_from([TARGETS[:1], TARGETS[1:2], TARGETS[:3]])

@@ -275,6 +275,24 @@ def test_a_file_that_is_not_what_was_promised_does_not_take_its_place_the_next_t
     assert len(shelf.asked) == 1
 
 
+def test_a_file_that_the_index_replaced_is_fetched_where_its_sha256_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_TRUSTED_HOST", "127.0.0.1")
+    found = []
+    with Index() as index:  # its files count for good
+        monkeypatch.setenv("PIP_INDEX_URL", index.url)
+        for part in ("one", "two"):
+            index.add(wheel("tool", "1", requires=[part]), wheel(part, "1"))
+            resolver = PipTools(tmp_path, start=answer_here)
+            found.append(versions(resolver.resolve(request_for("tool"))[0]))
+            for page in (tmp_path / "answers").iterdir():
+                if b"/simple/" in page.read_bytes() or b"core-metadata" in page.read_bytes():
+                    page.unlink()
+
+    assert found == [{"one": "1", "tool": "1"}, {"two": "1", "tool": "1"}]
+
+
 class Untold(Index):
     """Tells hashes of wheels, and none of their metadata; says how long its files count."""
 

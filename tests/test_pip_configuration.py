@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,7 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scriptlock import pip_configuration
-from scriptlock.pip_configuration import as_variables, redact
+from scriptlock.errors import ToolError
+from scriptlock.pip_configuration import as_variables, redact, take_configuration
 
 Options = dict[str, str | list[str]]
 
@@ -45,6 +47,36 @@ def read(tmp_path: Path) -> Callable[..., Options]:
         return {name: value for name, value in options.items() if known.get(name) != value}
 
     return read
+
+
+@pytest.mark.parametrize("name", ["index-url", "extra-index-url", "find-links"])
+@pytest.mark.parametrize(
+    ("url", "is_plain"),
+    [
+        ("https://me:s3cr/et@index.example/simple", False),
+        ("https://me:12345/s3cret@index.example/simple", False),
+        ("https://s3cr#et@index.example/simple", False),
+        ("HTTPS://me:s3cr?et@index.example/simple", False),
+        ("https://me:s3@cr/et@index.example/simple", False),
+        ("https://[me:s3cret@index.example/simple", False),
+        ("https:///simple", False),
+        ("https://me:s3cr%2Fet@index.example:8080/simple", True),
+        ("https://index.example:8080/@team/simple", True),
+        ("file:///wheels@2", True),
+    ],
+)
+def test_a_url_that_is_read_in_two_ways_is_refused_without_being_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, url: str, *, is_plain: bool
+) -> None:
+    monkeypatch.setattr(os, "environ", {**os.environ, "PIP_CONFIG_FILE": str(tmp_path / "pip.conf")})
+    (tmp_path / "pip.conf").write_text(f"[global]\n{name} = {url}\n", "utf-8")
+
+    with nullcontext() if is_plain else pytest.raises(ToolError) as caught:
+        take_configuration(str(tmp_path))
+
+    if caught:
+        assert str(caught.value) == f"{name} in pip's configuration holds a URL that cannot be read"
+        assert "%40" in str(caught.value.hint)
 
 
 def test_nothing_configured_is_nothing_to_tell(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from types import SimpleNamespace
@@ -13,13 +14,14 @@ import pytest
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
-from scriptlock.errors import IndexUnreachable
+from scriptlock.errors import IndexUnreachable, NoMatchingVersion
 from scriptlock.resolve.borrowed import borrow_for_indexes
 from scriptlock.resolve.pip_tools import PipTools
 from scriptlock.resolve.rows import JSON, Row, rows
 from support.index import Index
 from support.pages import Answer
-from support.resolvers import answer_here, request_for
+from support.resolvers import answer_here, request_for, versions
+from support.wheels import wheel
 
 BORROWED = borrow_for_indexes()
 PAGE = "https://index.example/simple/tool/"
@@ -145,6 +147,13 @@ NO_PAGES = {
     "a URL of nowhere": listing(url="https://[files/tool-1-py3-none-any.whl"),
     "a URL that only pip can read, of nowhere": listing(url="https://[files/tool-1-py3-none-any.whl#egg"),
     "hashes that are a text": listing(hashes="sha256"),
+    "a hash that is a number": listing(hashes={"sha256": 5}),
+    "a hash that is null": listing(hashes={"sha256": None}),
+    "a hash of metadata that is a number": listing(**{"core-metadata": {"sha256": 5}}),
+    "metadata that is a text": listing(**{"core-metadata": "yes"}),
+    "Pythons that are a list": listing(**{"requires-python": [">=3.11"]}),
+    "Pythons that are a number": listing(**{"requires-python": 3}),
+    "too many brackets": b'{"files": ' + b"[" * 200_000 + b"]" * 200_000 + b"}",
 }
 
 
@@ -183,3 +192,57 @@ def test_an_upload_time_that_is_none_is_told_to_those_who_ask_for_it(
     told = failure_of(page, monkeypatch, datetime(2026, 1, 1, tzinfo=UTC))
 
     assert told == "127.0.0.1 answered with JSON that cannot be read"
+
+
+@pytest.mark.parametrize(
+    "name", [f"tool-{'9' * 5000}-py3-none-any.whl", f"tool-1-{'9' * 5000}-py3-none-any.whl"]
+)
+def test_a_file_of_more_digits_than_anybody_reads_is_passed_over(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Absurd(Index):
+        def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
+            found = super().answer(path, headers)
+            if path != "/simple/tool/":
+                return found
+            page = json.loads(found.body)
+            page["files"].append({"url": f"../../files/{name}"})
+            return Answer(body=json.dumps(page).encode(), kind=JSON)
+
+    with Absurd() as index:
+        monkeypatch.setenv("PIP_INDEX_URL", index.url)
+        index.add(wheel("tool", "2"))
+        (found,) = PipTools(start=answer_here).resolve(request_for("tool"))
+        with pytest.raises(NoMatchingVersion):
+            PipTools(start=answer_here).resolve(request_for("tool>2"))
+
+    assert versions(found) == {"tool": "2"}
+
+
+@pytest.mark.parametrize("allow_sdist", [[], ["tool"]])
+def test_upload_times_without_a_zone_are_utc(index: Index, allow_sdist: list[str]) -> None:
+    for version, hour in (("1", 10), ("2", 12)):
+        index.add(wheel("tool", version), upload_time=f"2026-06-01T{hour}:00:00")
+    moment = datetime(2026, 6, 1, 11, tzinfo=UTC)
+    resolver = PipTools(start=answer_here)
+
+    (found,) = resolver.resolve(request_for("tool", exclude_newer=moment, allow_sdist=allow_sdist))
+    with pytest.raises(NoMatchingVersion, match="2 came later"):
+        resolver.resolve(request_for("tool>1", exclude_newer=moment, allow_sdist=allow_sdist))
+
+    assert versions(found) == {"tool": "1"}
+
+
+def test_a_digest_that_is_none_is_found_out_by_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Careless(Index):
+        def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
+            found = super().answer(path, headers)
+            return replace(found, body=found.body.replace(f'"{file.sha256}"'.encode(), b'"ab"'))
+
+    file = wheel("tool", "1")
+    with Careless() as index:
+        monkeypatch.setenv("PIP_INDEX_URL", index.url)
+        index.add(file)
+        (found,) = PipTools(start=answer_here).resolve(request_for("tool"))
+
+    assert [choice.hashes for choice in found.choices] == [(f"sha256:{file.sha256}",)]

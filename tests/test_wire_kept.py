@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -30,7 +33,7 @@ def response(body: bytes = b"page", headers: Mapping[str, str] = FRESH, status: 
     """Return one as ``requests`` has it."""
     made = BORROWED.Response()
     made.status_code, made.reason, made.url, made._content = status, "", PAGE, body
-    made.headers.update(headers)
+    made.headers.update({"Content-Length": str(len(body))} | dict(headers))
     return made
 
 
@@ -147,6 +150,70 @@ def test_a_page_from_elsewhere_is_not_kept(tmp_path: Path) -> None:
 
     assert [resolutions.ask(), resolutions.ask()] == [b"page"] * 2
     assert resolutions.server.sent == [{}, {}]
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_kept"),
+    [
+        ({}, False),
+        ({"Content-Length": "4"}, True),
+        ({"Transfer-Encoding": "gzip, Chunked"}, True),
+        ({"Transfer-Encoding": "gzip"}, False),
+    ],
+)
+def test_an_answer_that_may_have_been_cut_off_is_not_kept(
+    tmp_path: Path, headers: Mapping[str, str], *, is_kept: bool
+) -> None:
+    answers = [response(b"half"), response(b"whole")]
+    del answers[0].headers["Content-Length"]
+    answers[0].headers.update(headers)
+    resolutions = Resolutions(tmp_path, *answers)
+
+    assert [resolutions.ask(), resolutions.ask()] == [b"half", b"half" if is_kept else b"whole"]
+
+
+def test_an_unchanged_page_does_not_become_another_kind_of_page(tmp_path: Path) -> None:
+    told = {"Content-Type": "text/plain", "Content-Encoding": "gzip", "Cache-Control": "max-age=600"}
+    resolutions = Resolutions(tmp_path, response(headers=STALE | ONE), response(b"", told, 304))
+
+    found = [resolutions.ask() for _ in range(3)]
+
+    assert found == [b"page"] * 3
+    kept = Kept(tmp_path).answer(PAGE)
+    assert kept
+    assert (kept.headers, kept.is_fresh) == (HTML | ONE, True)
+
+
+def test_what_is_unchanged_elsewhere_says_nothing_of_the_page(tmp_path: Path) -> None:
+    elsewhere = response(b"", {"Cache-Control": "max-age=600"}, 304)
+    elsewhere.history = [response(status=302)]
+    resolutions = Resolutions(tmp_path, response(headers=STALE | ONE), elsewhere, response(b"new"))
+
+    assert [resolutions.ask(Accept="html"), resolutions.ask(Accept="html")] == [b"page", b"new"]
+    assert resolutions.server.sent == [
+        {"Accept": "html"},
+        {"Accept": "html", "If-None-Match": '"1"'},
+        {"Accept": "html"},
+    ]
+
+
+def test_a_page_from_the_disk_is_whole_for_each_of_many_threads(tmp_path: Path) -> None:
+    body = b"page" * 500_000
+    Kept(tmp_path).keep_answer(PAGE, FRESH, body)
+    interval, threads = sys.getswitchinterval(), 8
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(3):
+            wire, together = Wire(BORROWED, Server(), None, Kept(tmp_path)), Barrier(threads)
+
+            def read(_: int, wire: Wire = wire, together: Barrier = together) -> int:
+                together.wait()
+                return len(wire.request("GET", PAGE).content)
+
+            with ThreadPoolExecutor(threads) as pool:
+                assert [*pool.map(read, range(threads))] == [len(body)] * threads
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_a_page_that_is_none_is_not_kept_and_the_one_that_was_stays(tmp_path: Path) -> None:

@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from scriptlock.conversation import Conversation
+from scriptlock.launch import read
 
 IDLE = frozenset({"-h", "--help", "--check", "--from-cache", "--offline"})
 """Options with which nothing, or most probably nothing, is resolved."""
 HEADER, FOOTER = b"# /// script", b"[tool.scriptlock]"
-MOST = 1 << 20
-"""Bytes of a script to look at."""
 
 _begun: list[Conversation] = []
 
@@ -52,7 +51,7 @@ def is_about_to_resolve(words: Sequence[str], environ: Mapping[str, str]) -> boo
 
 
 def _carries_no_lock(path: str) -> bool:
-    with suppress(OSError, ValueError), open(path, "rb") as file:  # noqa: PTH123 - nothing else needs pathlib yet
-        text = file.read(MOST)
+    with suppress(OSError, ValueError):  # what is no file would be read for nothing, or for ever
+        text = read(path)
         return HEADER in text and FOOTER not in text
     return False

@@ -40,7 +40,7 @@ def start(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> None
 
 def say(text: str) -> None:
     """Print a line of the result; end the process if that cannot be done."""
-    if text.isascii() and text.isprintable():
+    if sys.stdout is not None and text.isascii() and text.isprintable():
         with suppress(OSError):
             sys.stdout.write(f"{text}\n")
             sys.stdout.flush()

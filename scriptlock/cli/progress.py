@@ -22,7 +22,8 @@ class Progress:
         self._doing = doing
         self._done = threading.Event()
         self._pen = threading.RLock()
-        self._thread = threading.Thread(target=self._draw, daemon=True) if sys.stderr.isatty() else None
+        is_watched = sys.stderr is not None and sys.stderr.isatty()
+        self._thread = threading.Thread(target=self._draw, daemon=True) if is_watched else None
 
     def __enter__(self) -> Self:
         if self._thread:

@@ -53,6 +53,9 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "default_environment": "pip._vendor.packaging.markers:default_environment",
         "link_hashes": "pip._internal.models.link:Link._hashes",
         "Link": "pip._internal.models.link:Link",
+        "links": "pip._internal.models.link:",
+        "links_read_time": "pip._internal.models.link:parse_iso_datetime",
+        "read_time": "pip._internal.utils.datetime:parse_iso_datetime",
         "InstallationCandidate": "pip._internal.models.candidate:InstallationCandidate",
         "ExtrasCandidate": f"{SOLVER}.candidates:ExtrasCandidate",
         "RequiresPythonRequirement": f"{SOLVER}.requirements:RequiresPythonRequirement",
@@ -81,7 +84,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
 REACHING = tuple(
     "IndexGroupCommand Link PipError RequestException Response build_session collect_sources "
     "block_size create_collector fetch_response index_group is_secure_origin link_hashes make_option_group "
-    "networking parse_links responses update_index_urls user_agent".split()
+    "links links_read_time networking parse_links read_time responses update_index_urls user_agent".split()
 )
 """Those that are enough to ask indexes; they alone are imported in half the time."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from scriptlock.resolve.solutions import Chosen, Solution
 from scriptlock.resolve.sources import SourcePolicy
 
 CHUNK = 1 << 18
+_SHA256 = re.compile("[0-9a-f]{64}")
 CHECKED = frozenset({"md5", "sha1", "sha224", "sha384", "sha512"})
 """What an index may tell instead of sha256; too little for a pin, enough to notice a broken download."""
 
@@ -108,9 +110,13 @@ def _notes(
 
 
 def _told(link: Any) -> str | None:
-    """Return the sha256 that the index tells."""
-    told = link._hashes.get("sha256")  # noqa: SLF001 - borrowed.py has looked whether it is there
-    return str(told).lower() if told else None
+    """Return the sha256 that the index tells, if it is one."""
+    return _as_sha256(link._hashes)  # noqa: SLF001 - borrowed.py has looked whether it is there
+
+
+def _as_sha256(hashes: Mapping[str, str] | None) -> str | None:
+    told = (hashes or {}).get("sha256", "").lower()
+    return told if _SHA256.fullmatch(told) else None
 
 
 def _commit(asked: Any) -> str:
@@ -126,7 +132,7 @@ def _downloaded(candidate: Any) -> str | None:
     # pip renamed it in 26.1, when it moved to another way of saying where a file is from.
     told = getattr(found, "archive_info", None) or getattr(found, "info", None)
     hashes = getattr(told, "hashes", None)
-    return str(hashes["sha256"]) if hashes and "sha256" in hashes else None
+    return _as_sha256(hashes)
 
 
 def download_sha256(link: Any, session: Any) -> str:

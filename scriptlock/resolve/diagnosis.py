@@ -12,8 +12,6 @@ from typing import Any, ClassVar, Self
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
     canonicalize_name,
     parse_sdist_filename,
     parse_wheel_filename,
@@ -183,7 +181,7 @@ def _file(link: Any, name: str) -> File | None:
             found, version, _, tags = parse_wheel_filename(link.filename)
         else:
             (found, version), tags = parse_sdist_filename(link.filename), None
-    except (InvalidWheelFilename, InvalidSdistFilename):
+    except ValueError:  # no name of a file, or one with a number of more digits than Python reads
         return None
     if found != name:
         return None

@@ -68,7 +68,7 @@ class ShortLists:
 
         :param specifier: pip's, of the versions that are within bounds.
         """
-        key = (str(target), name, specifier)
+        key = (target.key, name, specifier)
         if key not in self._best:
             self._best[key] = Found(Applicable(self._best_first(target, name, specifier)))
         return self._best[key]

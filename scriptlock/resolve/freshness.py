@@ -23,9 +23,8 @@ def lifetime(headers: Mapping[str, str]) -> float | None:
         return None
     if "no-cache" in told:
         return 0
-    if "max-age" in told:
-        return max(_seconds(told["max-age"]) - _seconds(headers.get("Age", "0")), 0)
-    return _until(headers)
+    age = _seconds(headers.get("Age", "").partition(",")[0].strip())
+    return max((_seconds(told["max-age"]) if "max-age" in told else _until(headers)) - age, 0)
 
 
 def validators(headers: Mapping[str, str]) -> dict[str, str]:

@@ -19,7 +19,7 @@ from scriptlock.resolve.metadata import Metadata
 from scriptlock.resolve.offers import Offers
 from scriptlock.resolve.pages import Page
 from scriptlock.resolve.prefetch import Prefetch
-from scriptlock.resolve.rows import JSON, Row
+from scriptlock.resolve.rows import JSON, Row, checked, in_utc
 from scriptlock.resolve.sessions import Sessions
 from scriptlock.resolve.wire import Wire, host, refuse_insecure
 
@@ -39,6 +39,7 @@ class Indexes:
         self.configured = configured
         self.allow_sdist = frozenset[NormalizedName](order["allow_sdist"])
         folder, moment = order["cache_dir"], order["exclude_newer"]
+        borrowed.links.parse_iso_datetime = lambda text: in_utc(borrowed.read_time(text))
         self._sessions = Sessions(borrowed, configured, index_url=order["index_url"], folder=folder)
         self.session, options = self._sessions.plain, self._sessions.options
         refuse_insecure(options, self.session.is_secure_origin, borrowed)
@@ -46,7 +47,7 @@ class Indexes:
         self._pages: list[tuple[str, str, bytes, Page]] = []
         self.wire = Wire(borrowed, self.session.request, self._sessions.request_file, kept)
         self.session.request = self.wire.request
-        self.metadata = Metadata(self.wire.metadata, kept)
+        self.metadata = Metadata(self.wire.metadata, kept, self.wire.metadata_anew)
         self.download_sha256 = cache(partial(download_sha256, session=self.session))
         self._collector = borrowed.create_collector(self.session, options=options)
         self.offers = Offers(
@@ -98,14 +99,14 @@ class Indexes:
 
         def make(told: Mapping[str, Any]) -> Any:
             try:
-                return self._borrowed.Link.from_json(told, page_url=content.url)
+                return self._borrowed.Link.from_json(checked(told), page_url=content.url)
             except (ValueError, TypeError, AttributeError):
                 raise unreadable from None
 
         kept = self._kept.rows(page.url, name, content.content)
         try:
             read = Page(name, content.content, make, kept)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise unreadable from None
         self._pages.append((name, page.url, content.content, read))
         return [read]

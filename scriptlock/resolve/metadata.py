@@ -28,12 +28,19 @@ _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 class Metadata:
     """The metadata of wheels. Several threads may ask at once.
 
-    :param fetch: returns the file at a URL.
+    :param fetch: returns the file at a URL, which may be an earlier one of that URL.
     :param kept: files of earlier resolutions.
+    :param fetch_anew: returns the file that is at a URL now.
     """
 
-    def __init__(self, fetch: Callable[[str], bytes], kept: Kept) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[str], bytes],
+        kept: Kept,
+        fetch_anew: Callable[[str], bytes] | None = None,
+    ) -> None:
         self._fetch = fetch
+        self._fetch_anew = fetch_anew or fetch
         self._kept = kept
         self._files = Once[str, bytes]()
         self._parsed: dict[bytes, Any] = {}
@@ -97,11 +104,13 @@ class Metadata:
         sha256 = _sha256(place)
 
         def read() -> bytes:
-            known = self._kept.metadata(sha256) if sha256 else None
+            url = place.url_without_fragment
+            if not sha256:
+                return self._fetch(url)
+            known = self._kept.metadata(sha256)
             if known is None:
-                known = self._fetch(place.url_without_fragment)
-                if sha256:
-                    self._kept.keep_metadata(known)
+                known = self._fetch_anew(url)
+                self._kept.keep_metadata(known)
             return known
 
         return self._files.get(place.url_without_fragment, read)

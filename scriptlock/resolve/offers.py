@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache, partial
 from itertools import groupby, product
 from typing import Any, Self
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import BuildTag, InvalidWheelFilename, parse_wheel_filename
+from packaging.utils import BuildTag, parse_wheel_filename
 from packaging.version import Version
 
 from scriptlock.resolve.metadata import requires
@@ -76,7 +77,7 @@ class Offers:
 
         A wheel before a source, and of several wheels the one with the most preferred tag.
         """
-        key = (name, version, str(target))
+        key = (name, version, target.key)
         if key not in self._best:
             # Of equals the last, as pip's resolver has it: of several indexes, the one that was named last.
             files = reversed(self._files_of(name, version))
@@ -122,7 +123,7 @@ class Offers:
             every += one.every() if isinstance(one, Page) else [one]
         self._loose_rows += len(every)
         if self._exclude_newer is not None:
-            if any(one.upload_time is None for one in every):
+            if any(one.upload_time is None and not _is_local(one) for one in every):
                 self._undated.add(name)
             every = [one for one in every if self._counts(one, self._exclude_newer)]
         sorted_out = by_version(every, name, with_sources=name in self._allow_sdist)
@@ -136,10 +137,8 @@ class Offers:
         return self._files[key]
 
     def _counts(self, listed: Any, moment: datetime) -> bool:
-        uploaded = listed.upload_time
-        if uploaded is not None and uploaded.tzinfo is None:
-            uploaded = uploaded.replace(tzinfo=UTC)  # PEP 700 knows no other
-        return uploaded is not None and uploaded < moment
+        # As pip has it, a file that lies in a folder is there whenever it was made.
+        return _is_local(listed) or (listed.upload_time is not None and listed.upload_time < moment)
 
     def _rank(self, file: _File, target: Target) -> tuple[object, ...] | None:
         listed = file.listed
@@ -155,10 +154,9 @@ class Offers:
         return (not listed.is_yanked, file.tags is not None, -place, file.build)
 
     def _places(self, target: Target) -> _Places:
-        key = str(target)
-        if key not in self._orders:
-            self._orders[key] = _Places(target.tags)
-        return self._orders[key]
+        if target.key not in self._orders:
+            self._orders[target.key] = _Places(target.tags)
+        return self._orders[target.key]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +175,9 @@ class _File:
             return cls(listed=listed, tags=None, build=())
         _, _, *build, python, abi, platform = listed.filename.removesuffix(WHEEL).split("-")
         number = _BUILD.fullmatch(build[0]) if build else None
-        told: BuildTag = (int(number[1]), number[2]) if number else ()
+        told: BuildTag = ()
+        with suppress(ValueError):  # of more digits than Python reads
+            told = (int(number[1]), number[2]) if number else ()
         return cls(listed=listed, tags=f"{python}-{abi}-{platform}", build=told)
 
 
@@ -213,13 +213,17 @@ def fits(link: Any, target: Target) -> bool:
 def _wheel(filename: str) -> tuple[BuildTag, frozenset[str]] | None:
     try:
         _, _, build, tags = parse_wheel_filename(filename)
-    except InvalidWheelFilename:
+    except ValueError:  # InvalidWheelFilename is one; so is a number of more digits than Python reads
         return None
     return build, frozenset(map(str, tags))
 
 
 def _link(listed: Any) -> Any:
     return listed.link if isinstance(listed, Row) else listed
+
+
+def _is_local(listed: Any) -> bool:
+    return bool(getattr(listed, "is_file", False))
 
 
 _BUILD = re.compile(r"(\d+)(.*)")

@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache, partial
 from typing import Any
 
 from packaging.utils import InvalidSdistFilename, canonicalize_name, parse_sdist_filename
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from scriptlock.resolve.kept import KeptRows
 from scriptlock.resolve.rows import Row, rows
@@ -89,7 +89,7 @@ def by_version(listed: Iterable[Any], name: str, *, with_sources: bool = False) 
         if version is None:
             continue
         if version not in spelled:
-            with suppress(InvalidVersion):
+            with suppress(ValueError):  # no version, or one of more digits than Python reads
                 spelled[version] = found.setdefault(parse(version), [])
         spelled.setdefault(version, []).append(one)
     return found

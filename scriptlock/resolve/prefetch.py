@@ -32,12 +32,13 @@ class Prefetch:
     def __init__(self, offers: Offers, *, threads: int = THREADS) -> None:
         self._offers = offers
         self._steps = SimpleQueue[Callable[[], object] | None]()
+        self._is_closed = False
         self._begun: set[tuple[str, tuple[str, ...]]] = set()
         self._threads = [Thread(target=self._work, daemon=True) for _ in range(threads)]
 
     def start(self, question: Question) -> None:
         """Begin to ask for what a target needs, unless that was begun before."""
-        whole = (str(question.target), tuple(one["text"] for one in question.requirements))
+        whole = (question.target.key, tuple(one["text"] for one in question.requirements))
         if whole in self._begun:
             return
         self._begun.add(whole)
@@ -65,11 +66,12 @@ class Prefetch:
 
     def close(self) -> None:
         """Begin nothing more."""
+        self._is_closed = True
         for _ in self._threads:
             self._steps.put(None)
 
     def _work(self) -> None:
-        while step := self._steps.get():
+        while (step := self._steps.get()) and not self._is_closed:
             with suppress(Exception):  # who needs it meets the same trouble, and can tell it
                 step()
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 
 JSON = "application/vnd.pypi.simple.v1+json"
 """The content type of such a page."""
+METADATA = ("core-metadata", "dist-info-metadata")
+"""Where it says whether the metadata is to be had by itself (PEP 714)."""
 _PLAIN = re.compile(r"[A-Za-z0-9_.+-]+")
 """The last part of a URL that is the name of the file; of any other only pip knows what it makes of it."""
 
@@ -40,7 +42,9 @@ class Row:
     @property
     def requires_python(self) -> str | None:
         """The Pythons that it is for (PEP 440)."""
-        return self.told.get("requires-python") or None
+        told = self.told.get("requires-python") or None
+        # pip has to say what is wrong with anything else.
+        return told if told is None or isinstance(told, str) else self.link.requires_python
 
     @property
     def is_yanked(self) -> bool:
@@ -52,7 +56,7 @@ class Row:
         """When it was uploaded, if the index tells (PEP 700)."""
         told = self.told.get("upload-time")
         try:
-            return datetime.fromisoformat(told) if told else None
+            return in_utc(datetime.fromisoformat(told)) if told else None
         except (ValueError, TypeError):
             uploaded: datetime | None = self.link.upload_time  # pip has to say what is wrong with it
             return uploaded
@@ -76,6 +80,28 @@ def rows(page: bytes, make: Callable[[Mapping[str, Any]], Any]) -> list[Any]:
         return [row for told in files if (row := _row(told, make)) is not None]
     except (AttributeError, TypeError) as error:
         raise ValueError("something in it is of another type than PEP 691 says") from error
+
+
+def in_utc(time: datetime) -> datetime:
+    """Return a time that tells its zone, which is UTC where it tells none: PEP 700 knows no other."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def checked(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a row whose values are what PEP 691 says, as far as pip does not look itself.
+
+    :raises TypeError: if they are not.
+    """
+    digests = [told.get("hashes")]
+    digests += [one for name in METADATA if not isinstance(one := told.get(name), bool)]
+    for one in digests:
+        if one is not None and not (
+            isinstance(one, dict) and all(isinstance(text, str) for text in one.values())
+        ):
+            raise TypeError("a digest is no text")
+    if not isinstance(told.get("requires-python"), str | None):
+        raise TypeError("requires-python is no text")
+    return told
 
 
 def _row(told: Mapping[str, Any], make: Callable[[Mapping[str, Any]], Any]) -> Any:

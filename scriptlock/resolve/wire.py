@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from scriptlock.errors import IndexUnreachable, ResolutionError
 from scriptlock.pip_configuration import redact
 from scriptlock.resolve.borrowed import Borrowed
-from scriptlock.resolve.freshness import validators
+from scriptlock.resolve.freshness import VALIDATORS, validators
 from scriptlock.resolve.kept import Answer, Kept
 from scriptlock.resolve.once import Once
 from scriptlock.resolve.references import file_named_by
@@ -24,6 +24,8 @@ from scriptlock.resolve.references import file_named_by
 OFFLINE_HINT = "a script whose lock is fresh and whose environment is ready runs without any index"
 PAGES = ("text/html", "application/vnd.pypi.simple.v1+html", "application/vnd.pypi.simple.v1+json")
 """The content types of index pages (PEP 503, PEP 691)."""
+RENEWED = (*VALIDATORS, "Age", "Cache-Control", "Date", "Expires", "Vary")
+"""What an answer may say that a page has not changed (RFC 9110, 15.4.5)."""
 ANEW = "max-age=0"
 """What a request says that pip was told to ask anew, however fresh the page is that is kept."""
 
@@ -88,6 +90,13 @@ class Wire:
         response = self._kept_or_asked_for(url, lambda response: self._refuse_missing("GET", url, response))
         return bytes(response.content)
 
+    def metadata_anew(self, url: str) -> bytes:
+        """Return what :meth:`metadata` does, without believing or keeping anything by its URL."""
+        response = self._ask(self._send, "GET", url)
+        self._judge(url, response)
+        self._refuse_missing("GET", url, response)
+        return bytes(response.content)
+
     def close(self) -> None:
         """Close every response, those included that pip gave up reading."""
         for response in self._streams:
@@ -106,14 +115,19 @@ class Wire:
             kwargs["headers"] = {**headers, **validators(known.headers)}
         response = self._ask(self._send, "GET", url, *args, **kwargs)
         if known and response.status_code == HTTPStatus.NOT_MODIFIED:
-            again = self._again(url, known)
-            renewed = again.headers.copy()  # knows that names are the same in upper and lower case
-            renewed.update(response.headers)  # what it does not repeat still holds
-            self._kept.keep_answer(url, renewed, known.body)
-            return again
+            if response.history:  # it speaks of another page
+                kwargs["headers"] = headers
+                response = self._ask(self._send, "GET", url, *args, **kwargs)
+            else:
+                again = self._again(url, known)
+                renewed = again.headers.copy()  # knows that names are the same in upper and lower case
+                # What it does not repeat still holds, and what the page is does not change.
+                renewed.update({name: told for name in RENEWED if (told := response.headers.get(name))})
+                self._kept.keep_answer(url, renewed, known.body)
+                return again
         self._judge(url, response)
         judge(response)
-        if response.status_code == HTTPStatus.OK and not response.history:
+        if response.status_code == HTTPStatus.OK and not response.history and _has_an_end(response):
             self._kept.keep_answer(url, response.headers, response.content)
         return response
 
@@ -122,6 +136,7 @@ class Wire:
         response.status_code, response.reason, response.url = HTTPStatus.OK, HTTPStatus.OK.phrase, url
         response.headers.update(known.headers)
         response.raw = BytesIO(known.body)
+        _ = response.content  # read now, by one thread: several will get it
         return response
 
     def _ask(self, send: Callable[..., Any], method: str, url: str, *args: Any, **kwargs: Any) -> Any:
@@ -159,6 +174,12 @@ class Wire:
                 f"{host(url)} is no package index: it answered with {kind.partition(';')[0]}",
                 hint="check index-url, extra-index-url and find-links in pip's configuration",
             )
+
+
+def _has_an_end(response: Any) -> bool:
+    """Return whether it can be told from the headers of an answer that nothing of it is missing."""
+    is_chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+    return is_chunked or "Content-Length" in response.headers
 
 
 def refuse_insecure(options: Any, is_secure: Callable[[Any], bool], borrowed: Borrowed) -> None:

@@ -25,6 +25,8 @@ from scriptlock.resolve.protocol import failure, in_turn, questions
 
 MOST_ROWS = 60_000
 """Rows of index pages with which to go on to the next order; they take some 100 MB."""
+MOST_SETTINGS = 4
+"""Of how many settings to remember at once what the indexes say: each has threads and connections."""
 
 
 def main() -> None:
@@ -109,6 +111,10 @@ class Clerk:
         borrowed = borrow_for_indexes(self._names)
         key = json.dumps({name: value for name, value in order.items() if name != "targets"})
         if key not in self._indexes:
+            if (
+                len(self._indexes) >= MOST_SETTINGS
+            ):  # a cooldown of some days is another moment for each script
+                self._indexes.pop(next(iter(self._indexes))).close()
             if self._configured is None:
                 self._configured = take_configuration(order["folder"])
             self._indexes[key] = Indexes(borrowed, order, self._configured)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -51,6 +52,15 @@ def test_a_worker_is_started_where_something_will_be_resolved(
 
     assert ahead.is_about_to_resolve(words.split(), {}) is is_needed
     assert not ahead.is_about_to_resolve(words.split(), {"SCRIPTLOCK_OFFLINE": "1"})
+
+
+def test_what_is_no_file_is_not_waited_for(folder: Path, cli: Cli) -> None:
+    os.mkfifo(folder / "pipe.py")
+
+    done = cli("lock", folder / "pipe.py")
+
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"scriptlock: {folder / 'pipe.py'}: it is not a regular file\n")
 
 
 @pytest.mark.parametrize(

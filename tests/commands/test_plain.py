@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,22 @@ from scriptlock.cli.running import run, sync
 from support.cli import Cli, Done, command
 from support.index import Index
 from support.scripts import RICH_SHOWN
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize("verb", ["run", "sync"])
+def test_closed_streams_are_nobodys_failure(cli: Cli, tmp_path: Path, verb: str, closed: str) -> None:
+    script = tmp_path / "a.py"
+    script.write_text("# /// script\n# dependencies = []\n# ///\nopen('ran', 'w').close()\n")
+    assert cli("lock", script).code == 0
+
+    line = shlex.join([sys.executable, "-m", "scriptlock", verb, str(script)])
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"exec {line} {closed}"], cwd=tmp_path, env=os.environ, check=False
+    )
+
+    assert done.returncode == 0
+    assert (tmp_path / "ran").exists() is (verb == "run")
 
 
 def test_no_wishes_are_what_click_makes_of_no_options() -> None:
