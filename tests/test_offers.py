@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from scriptlock.resolve.borrowed import borrow_for_indexes
 from scriptlock.resolve.offers import Offers, admits, fits
 from scriptlock.targets import Target, make_target
 from support.universes import Link
@@ -235,3 +236,17 @@ def test_the_best_file_of_each_version_is_the_one_that_pip_would_take(
         ]
         # pip's resolver takes the last of those that it calls equal, too.
         assert found == (evaluator.get_applicable_candidates(candidates)[-1].link if candidates else None)
+
+
+def test_a_file_that_lies_in_a_folder_counts_whenever_it_was_made() -> None:
+    local, listed = (
+        borrow_for_indexes().Link(f"{place}/tool-{version}-py3-none-any.whl")
+        for place, version in (("file:///wheels", "1"), ("https://files.example", "2"))
+    )
+    newer = datetime(2026, 1, 1, tzinfo=UTC)
+    alone = Offers(lambda _: [local], lambda _: None, exclude_newer=newer)
+    both = Offers(lambda _: [local, listed], lambda _: None, exclude_newer=newer)
+
+    assert [offered.versions("tool") for offered in (alone, both)] == [[Version("1")]] * 2
+    assert alone.is_dated("tool")
+    assert not both.is_dated("tool")

@@ -18,7 +18,7 @@ from packaging.version import Version
 from scriptlock.resolve.metadata import requires
 from scriptlock.resolve.once import Once
 from scriptlock.resolve.pages import WHEEL, Listed, Page, by_version
-from scriptlock.resolve.rows import Row
+from scriptlock.resolve.rows import Row, in_utc
 from scriptlock.targets import Target
 
 
@@ -138,7 +138,8 @@ class Offers:
 
     def _counts(self, listed: Any, moment: datetime) -> bool:
         # As pip has it, a file that lies in a folder is there whenever it was made.
-        return _is_local(listed) or (listed.upload_time is not None and listed.upload_time < moment)
+        uploaded = listed.upload_time
+        return _is_local(listed) or (uploaded is not None and in_utc(uploaded) < moment)
 
     def _rank(self, file: _File, target: Target) -> tuple[object, ...] | None:
         listed = file.listed
