@@ -5,7 +5,6 @@ A process of its own, since reading pip's configuration changes the logging of t
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
 import os
@@ -40,7 +39,6 @@ def main() -> None:
     # Before there are threads, and before pip is loaded, which copies have no use for.
     with answers, copied(_into_store(order), _copies(len(order["pins"]))) as copies:
         json.dump(respond(order, copies=copies), answers)
-    gc.freeze()  # at its exit, Python would look through all of it
 
 
 def _copies(wheels: int) -> int:
