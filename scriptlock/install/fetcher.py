@@ -44,7 +44,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
 THREADS = 16
 ATTEMPTS = 3
 """How often to begin a file whose connection breaks off."""
-CHUNK = 1 << 16
+CHUNK = 1 << 18
 AS_IT_IS = MappingProxyType({"Accept-Encoding": "identity"})
 
 
