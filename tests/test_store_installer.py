@@ -495,6 +495,22 @@ def test_a_worker_that_fails_is_an_error(script: str, reason: str, cache: Cache)
     assert "a:b" not in str(caught.value)
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="nobody says which processors to use")
+def test_where_there_is_one_processor_nobody_else_unpacks(index: Index, cache: Cache) -> None:
+    index.add(DEMO)
+    cache.prepare()
+
+    @contextmanager
+    def start(order: str, inherit: Sequence[int]) -> Iterator[Finish]:
+        refuse_copies = "os.fork = None; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])"
+        alone = [sys.executable, "-I", "-c", f"import os; {refuse_copies}; {BOOT}", ""]
+        yield lambda: subprocess.run(alone, input=order, capture_output=True, text=True, check=False)
+
+    fetch(cache, DEMO, start)
+
+    assert [path.name for path in cache.wheels.iterdir()] == [DEMO.sha256]
+
+
 def test_a_full_disk_while_unpacking_is_an_error(index: Index, cache: Cache) -> None:
     large = wheel("demo", "1.0", files={"demo.bin": os.urandom(1 << 17)})
     index.add(large)

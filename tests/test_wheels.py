@@ -206,6 +206,14 @@ def test_an_encrypted_archive_is_refused(tmp_path: Path) -> None:
         unpacked(replace(DEMO, content=bytes(content)), tmp_path)
 
 
+def test_a_name_in_no_encoding_is_refused(tmp_path: Path) -> None:
+    umlauts = repacked(DEMO, adding("demo/\u00fcml\u00e4ut.py"))
+    content = umlauts.content.replace("\u00fc".encode(), b"\xff\xff")
+
+    with pytest.raises(InstallError, match=r"^demo-1.0-py3-none-any.whl is no wheel that can be read: "):
+        unpacked(replace(DEMO, content=content), tmp_path)
+
+
 def test_folders_in_an_archive_do_no_harm(tmp_path: Path) -> None:
     found = unpacked(repacked(DEMO, adding("demo/", b"", 0o040755), record=False), tmp_path)
 

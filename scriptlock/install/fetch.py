@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from scriptlock.process import Finish
 
 BOOT = (
-    "import gc, sys; gc.disable(); sys.path.append(sys.argv[1]); "
-    "from scriptlock.install.fetch_worker import main; main()"
+    "import gc, os, sys; gc.disable(); sys.path.append(sys.argv[1]); "
+    "from scriptlock.install.fetch_worker import main; main(); os._exit(0)"
 )
 """Appended, so that a scriptlock that is not installed works and nothing beside it hides a module.
 
-What is imported is never garbage, and there is not much else in such a short life.
+What is imported is never garbage, and there is not much else in such a short life. It ends at once, since
+to take down all that was loaded takes as long as to fetch a wheel.
 """
 FAILURES: Mapping[str, type[InstallError | CacheError | ToolError]] = {
     kind.__name__: kind for kind in (InstallError, CacheError, ToolError)

@@ -5,20 +5,26 @@ A process of its own, since reading pip's configuration changes the logging of t
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from scriptlock.cache.layout import Cache
 from scriptlock.errors import CacheError, InstallError, ResolutionError, ScriptlockError
 from scriptlock.install.fetcher import NAMES, Fetcher
 from scriptlock.install.offers import NotOffered
+from scriptlock.install.shelves import Shelves
+from scriptlock.install.shelving import shelve
+from scriptlock.install.threads import usable_processors
+from scriptlock.install.unpackers import Shelve, copied, in_turn
 from scriptlock.model import Pin
 from scriptlock.pip_configuration import redact, take_configuration
 from scriptlock.resolve.borrowed import borrow
@@ -30,27 +36,42 @@ def main() -> None:
     os.dup2(2, 1)
     logging.disable()
     order = json.load(sys.stdin)
-    with answers:
-        json.dump(respond(order), answers)
-    gc.freeze()  # at its exit, Python would look through all of it
+    # Before there are threads, and before pip is loaded, which copies have no use for.
+    with answers, copied(_into_store(order), _copies(len(order["pins"]))) as copies:
+        json.dump(respond(order, copies=copies), answers)
 
 
-def respond(order: Mapping[str, Any], names: Mapping[str, str] = NAMES) -> dict[str, Any]:
+def _copies(wheels: int) -> int:
+    """Return how many copies of this process are worth their while."""
+    processors = usable_processors()
+    return min(processors, wheels) if processors > 1 and hasattr(os, "fork") else 0
+
+
+def _into_store(order: Mapping[str, Any]) -> Shelve:
+    return partial(shelve, Shelves(Cache(root=Path(order["root"]))))
+
+
+def respond(
+    order: Mapping[str, Any], names: Mapping[str, str] = NAMES, *, copies: Sequence[Shelve] = ()
+) -> dict[str, Any]:
     """Return the answer to an order: the names of what comes as source, or why something cannot be had.
 
     From here on the process has no pip configuration but that of the order.
 
     :param names: where to find what is borrowed from pip.
+    :param copies: those who unpack; this process itself by default.
     """
     try:
         borrowed = borrow(names)
         configured = take_configuration(order["folder"])
         pins = [_pin(told) for told in order["pins"]]
+        # More threads at once would only keep each other from unpacking.
+        unpack = in_turn(copies or [_into_store(order)] * usable_processors())
         try:
-            source = Fetcher(borrowed, order, configured).fetch_all(pins)
+            source = Fetcher(borrowed, order, configured, unpack).fetch_all(pins)
         except NotOffered:
             # A page that pip has kept for some minutes may be older than the lock.
-            source = Fetcher(borrowed, order, configured, refresh=True).fetch_all(pins)
+            source = Fetcher(borrowed, order, configured, unpack, refresh=True).fetch_all(pins)
         return {"source": source}  # noqa: TRY300 - what is caught below may come from anywhere above
     except (InstallError, ResolutionError) as error:
         return _failure("InstallError", error)

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
-from threading import Semaphore
 from types import MappingProxyType
 from typing import Any
 
@@ -24,9 +23,8 @@ from scriptlock.install.offers import (
     on_page,
 )
 from scriptlock.install.shelves import Shelves
-from scriptlock.install.shelving import shelve
 from scriptlock.install.tags import Preference
-from scriptlock.install.threads import usable_processors
+from scriptlock.install.unpackers import Shelve
 from scriptlock.model import Pin
 from scriptlock.pip_configuration import redact
 from scriptlock.resolve.borrowed import NAMES as RESOLVER_NAMES
@@ -46,7 +44,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
 THREADS = 16
 ATTEMPTS = 3
 """How often to begin a file whose connection breaks off."""
-CHUNK = 1 << 16
+CHUNK = 1 << 18
 AS_IT_IS = MappingProxyType({"Accept-Encoding": "identity"})
 
 
@@ -54,6 +52,7 @@ class Fetcher:
     """Pip's session and its collection of links, and the store to fill.
 
     :param configured: pip's options for reaching indexes, as ``index_options`` returns them.
+    :param shelve: puts a file that was fetched into the store.
     :param refresh: ask for every page again, however fresh the one that pip has kept.
     """
 
@@ -62,14 +61,13 @@ class Fetcher:
         borrowed: Borrowed,
         order: Mapping[str, Any],
         configured: Mapping[str, str | list[str]],
+        shelve: Shelve,
         *,
         refresh: bool = False,
     ) -> None:
-        self._borrowed = borrowed
+        self._borrowed, self._shelve = borrowed, shelve
         self._shelves = Shelves(Cache(root=Path(order["root"])))
         self._preference = Preference(order["tags"])
-        # More threads at once would only keep each other from unpacking.
-        self._unpacking = Semaphore(usable_processors())
         self._allow_sdist = frozenset(order["allow_sdist"])
         sessions = Sessions(borrowed, configured, index_url=order["index_url"], folder=None)
         self._session, options = sessions.plain, sessions.options
@@ -138,8 +136,7 @@ class Fetcher:
                     failure = failure or error
                     continue
                 if f"sha256:{sha256}" in pin.hashes:
-                    with self._unpacking:
-                        shelve(self._shelves, folder / "wheel", offer.filename, sha256, pin)
+                    self._shelve(folder / "wheel", offer.filename, sha256, pin)
                     return True
         if failure is not None:
             raise failure

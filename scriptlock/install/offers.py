@@ -51,9 +51,10 @@ def on_page(
     :param hashes: leave out files of a JSON page that are told to have others; there are thousands.
     """
     if page.content_type.lower().startswith(JSON):
+        wanted = [digest.removeprefix("sha256:") for digest in hashes]
         for row in json.loads(page.content)["files"]:
             digest = row.get("hashes", {}).get("sha256")
-            if hashes and digest and f"sha256:{digest}" not in hashes:
+            if wanted and digest and digest not in wanted:
                 continue
             yield Offer(filename=row["filename"], sha256=digest, href=row["url"], base=page.url)
     else:

@@ -13,12 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from scriptlock.disk import SYSTEM, append
 from scriptlock.errors import InstallError
+from scriptlock.install.archive import Contents
 
 SCHEMES = frozenset("data headers platlib purelib scripts".split())
 STRONG = frozenset("sha256 sha384 sha512".split())
@@ -26,7 +28,6 @@ STRONG = frozenset("sha256 sha384 sha512".split())
 REPLACED = ("RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json")
 """What is for an installer to say (PEP 376, 610), and signatures of a RECORD that it replaces."""
 INSTALLER = b"scriptlock\n"
-CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,16 +82,24 @@ def unpack(archive: Path, filename: str, folder: Path, *, modified: int) -> Whee
     :raises OSError: if the folder cannot be written.
     """
     try:
-        with zipfile.ZipFile(archive) as opened:
-            return _Reader(opened, filename).unpack(folder, modified)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        # Encrypted, compressed in a way Python does not know, cut off, or no archive at all.
+        with archive.open("rb", buffering=0) as file, zipfile.ZipFile(archive) as opened:
+            return _Reader(opened, file, filename).unpack(folder, modified)
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        UnicodeDecodeError,
+    ) as error:
+        # Encrypted, compressed in a way Python does not know, cut off, badly named, or no archive at all.
         raise InstallError(f"{filename} is no wheel that can be read: {error}") from error
 
 
 class _Reader:
-    def __init__(self, archive: zipfile.ZipFile, filename: str) -> None:
+    def __init__(self, archive: zipfile.ZipFile, file: IO[bytes], filename: str) -> None:
         self.archive, self.filename = archive, filename
+        self.contents = Contents(archive, file)
         self.entries: dict[str, zipfile.ZipInfo] = {}
         for entry in archive.infolist():
             self._check(entry)
@@ -201,7 +210,7 @@ class _Reader:
         digest = hashlib.new(function)
 
         def digested() -> Iterator[bytes]:
-            for chunk in self._chunks(file.source):
+            for chunk in self.contents.chunks(self.entries[file.source]):
                 digest.update(chunk)
                 yield chunk
 
@@ -214,17 +223,15 @@ class _Reader:
         digest = f"sha256={_base64(hashlib.sha256(INSTALLER).digest())}"
         return File(source=path, scheme=root, path=path, digest=digest, size=len(INSTALLER))
 
-    def _chunks(self, path: str) -> Iterator[bytes]:
-        with self.archive.open(self.entries[path]) as stream:
-            while chunk := stream.read(CHUNK):
-                yield chunk
-
 
 def _write(target: str, chunks: Iterable[bytes], *, mode: int, modified: int) -> None:
     # Whoever opens the file for writing after this is refused, unless that is root.
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
-    with os.fdopen(descriptor, "wb") as written:
-        written.writelines(chunks)
+    try:
+        for chunk in chunks:
+            append(SYSTEM, descriptor, chunk)
+    finally:
+        os.close(descriptor)
     os.utime(target, (modified, modified))
 
 

@@ -1,0 +1,96 @@
+"""Several wheels at once into the store: by copies of this process, since its threads run one at a time."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Self
+
+from scriptlock.errors import ToolError
+from scriptlock.model import Pin
+
+Shelve = Callable[[Path, str, str, Pin], None]
+"""Does what :func:`scriptlock.install.shelving.shelve` does, for one store."""
+
+
+@contextmanager
+def copied(shelve: Shelve, count: int) -> Iterator[list[Shelve]]:
+    """Give what does it in a process of its own, several times; fewer where the system has no more of them.
+
+    Each does one thing at a time. This process may have only one thread yet.
+    """
+    with ExitStack() as held:
+        copies: list[Shelve] = []
+        with suppress(OSError):
+            while len(copies) < count:
+                copies.append(held.enter_context(_Copy(shelve)))
+        yield copies
+
+
+def in_turn(unpackers: Sequence[Shelve]) -> Shelve:
+    """Return what gives each wheel to one of those that has nothing to do; several threads may call it."""
+    idle: SimpleQueue[Shelve] = SimpleQueue()
+    for one in unpackers:
+        idle.put(one)
+
+    def shelve(archive: Path, filename: str, sha256: str, pin: Pin) -> None:
+        one = idle.get()
+        try:
+            one(archive, filename, sha256, pin)
+        finally:
+            idle.put(one)
+
+    return shelve
+
+
+class _Copy:
+    """A copy of this process, which ends with it, be it killed."""
+
+    def __init__(self, shelve: Shelve) -> None:
+        here, there = socket.socketpair()
+        with here, there:
+            self._process = os.fork()
+            if not self._process:
+                try:
+                    here.close()
+                    _serve(shelve, there)
+                finally:
+                    os._exit(0)  # what this process does in the end is not for a copy to do
+            self._channel = here.makefile("rwb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self._channel.close()
+        os.waitpid(self._process, 0)
+
+    def __call__(self, archive: Path, filename: str, sha256: str, pin: Pin) -> None:
+        try:
+            pickle.dump((archive, filename, sha256, pin), self._channel)
+            self._channel.flush()
+            failure = pickle.load(self._channel)  # noqa: S301 - from ourselves
+        except (OSError, EOFError, pickle.UnpicklingError) as error:
+            raise ToolError("a process that unpacks wheels was ended", "try again") from error
+        if failure is not None:
+            raise failure
+
+
+def _serve(shelve: Shelve, channel: socket.socket) -> None:
+    """Answer each wheel with what went wrong, until nobody asks any more."""
+    with channel.makefile("rwb") as stream:
+        while True:
+            wheel = pickle.load(stream)  # noqa: S301 - from ourselves
+            failure = None
+            try:
+                shelve(*wheel)
+            except Exception as error:  # noqa: BLE001 - for whoever asked
+                failure = error
+            pickle.dump(failure, stream)
+            stream.flush()
