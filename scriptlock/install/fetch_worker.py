@@ -27,7 +27,7 @@ from scriptlock.install.threads import usable_processors
 from scriptlock.install.unpackers import Shelve, copied, in_turn
 from scriptlock.model import Pin
 from scriptlock.pip_configuration import redact, take_configuration
-from scriptlock.resolve.borrowed import borrow
+from scriptlock.resolve.borrowed import borrow, leave_out
 
 
 def main() -> None:
@@ -35,6 +35,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     logging.disable()
+    leave_out()
     order = json.load(sys.stdin)
     # Before there are threads, and before pip is loaded, which copies have no use for.
     with answers, copied(_into_store(order), _copies(len(order["pins"]))) as copies:
@@ -44,7 +45,8 @@ def main() -> None:
 def _copies(wheels: int) -> int:
     """Return how many copies of this process are worth their while."""
     processors = usable_processors()
-    return min(processors, wheels) if processors > 1 and hasattr(os, "fork") else 0
+    # Elsewhere, what a copy calls of the system may fail in it.
+    return min(processors, wheels) if processors > 1 and sys.platform == "linux" else 0
 
 
 def _into_store(order: Mapping[str, Any]) -> Shelve:
