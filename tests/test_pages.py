@@ -70,6 +70,7 @@ def ask_and_keep(folder: Path, body: bytes, versions: int) -> bool:
         listed()
     told = page.to_keep()
     if told:
+        Kept(folder).keep_answer(URL, {"ETag": '"1"'}, body)
         Kept(folder).keep_rows(URL, "tool", body, *told)
     return told is not None
 
@@ -151,13 +152,21 @@ def test_the_next_process_reads_what_the_one_before_asked_for_and_no_more(tmp_pa
     assert len(kept.places) == 2
 
 
-@pytest.mark.parametrize(("url", "is_kept"), [(URL, True), ("http://index.example/simple/tool/", False)])
-def test_nothing_is_kept_that_somebody_on_the_way_may_have_changed(
-    tmp_path: Path, url: str, *, is_kept: bool
-) -> None:
-    Kept(tmp_path).keep_rows(url, "tool", BODY, ["1"], {"1": []})
+@pytest.mark.parametrize(
+    ("url", "told", "is_kept"),
+    [
+        (URL, "max-age=600", True),
+        (URL, "no-store", False),
+        ("http://index.example/simple/tool/", "max-age=600", False),
+    ],
+)
+def test_rows_are_kept_where_the_page_is(tmp_path: Path, url: str, told: str, *, is_kept: bool) -> None:
+    kept = Kept(tmp_path)
 
-    assert [path.is_file() for path in tmp_path.rglob("*/*")] == [True] * is_kept
+    kept.keep_answer(url, {"Cache-Control": told}, BODY)
+    kept.keep_rows(url, "tool", BODY, ["1"], {"1": []})
+
+    assert {path.name for path in tmp_path.iterdir()} == ({"answers", "rows"} if is_kept else set())
 
 
 @pytest.fixture

@@ -90,8 +90,9 @@ class Kept:
         versions: Collection[str],
         rows: Mapping[str, Collection[Mapping[str, Any]]],
     ) -> None:
-        """Keep what versions a page lists, and the rows of some of them, beside the page itself."""
-        if not self._is_trusted(url):
+        """Keep what versions a page lists, and the rows of some of them, if the page itself is kept."""
+        page = self._path("answers", _name(url))
+        if page is None or not page.is_file():
             return
         parts, places, end = [], {}, 0
         for version, told in rows.items():
