@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 
 from packaging.markers import InvalidMarker, Marker
@@ -97,8 +98,11 @@ def make_grid(environments: Sequence[str], requires_python: SpecifierSet | None,
 
 
 def _admits(requires_python: SpecifierSet | None, minor: tuple[int, int], host: Target) -> bool:
-    if requires_python is None:
-        return minor >= host.python
+    return minor >= host.python if requires_python is None else _contains_any(requires_python, minor)
+
+
+@cache
+def _contains_any(requires_python: SpecifierSet, minor: tuple[int, int]) -> bool:
     return any(requires_python.contains(f"{minor[0]}.{minor[1]}.{patch}") for patch in range(100))
 
 

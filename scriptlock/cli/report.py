@@ -96,11 +96,13 @@ def count(paths: Sequence[Path]) -> str:
 
 def show_changes(result: LockResult, *, named: bool) -> None:
     """Print what became of the pins, a line each; with the path above them if there are several scripts."""
-    if result.changes and named:
-        out(f"{click.format_filename(result.path)}:")
+    if not result.changes:
+        return
+    lines = [f"{click.format_filename(result.path)}:"] if named else []
     for change in result.changes:
         sign, rest = str(change).split(" ", 1)
-        out(f"{click.style(sign, fg=_COLOURS[sign])} {rest}")
+        lines.append(f"{click.style(sign, fg=_COLOURS[sign])} {rest}")
+    out("\n".join(lines))  # at once: each time, whoever reads is waited for
 
 
 def lock_json(result: LockResult) -> dict[str, Any]:
