@@ -42,12 +42,12 @@ class Prefetch:
         if whole in self._begun:
             return
         self._begun.add(whole)
+        for thread in self._threads:  # before there is anything to do: the first would keep the others waiting
+            if thread.ident is None:
+                thread.start()
         trail = _Trail(question, self._offers)
         for asked in question.requirements:
             self._plan(trail, parse(asked["text"]))
-        for thread in self._threads:
-            if thread.ident is None:
-                thread.start()
 
     def hurry(self, question: Question, requires: tuple[str, ...]) -> None:
         """Ask for what a version requires to which the resolver came in another way than expected."""
