@@ -242,7 +242,7 @@ def test_trouble_is_nobodys_until_somebody_needs_what_is_missing_and_meets_the_s
 
 
 def test_several_are_asked_for_at_once_and_the_threads_end_when_nothing_more_is_wanted() -> None:
-    together = Barrier(3, timeout=30)
+    together = Barrier(4, timeout=30)
     pages = {"a", "b", "c"}
     universe = Universe(wheels=tuple(wheel(name, "1") for name in pages))
     asked = Asked(universe, lambda name: together.wait() if name in pages else None)
@@ -251,6 +251,7 @@ def test_several_are_asked_for_at_once_and_the_threads_end_when_nothing_more_is_
 
     prefetch.start(question(request_for(*pages)))
     started = {*threading.enumerate()} - before
+    together.wait()
     prefetch.close()
     for thread in started:
         thread.join(30)
@@ -258,6 +259,30 @@ def test_several_are_asked_for_at_once_and_the_threads_end_when_nothing_more_is_
     assert len(started) == 3
     assert not any(thread.is_alive() for thread in started)
     assert (sorted(asked.pages), together.broken) == (sorted(pages), False)
+
+
+def test_nothing_more_is_begun_when_nobody_wants_it_any_more() -> None:
+    met, closed = Barrier(2, timeout=30), threading.Event()
+    universe = Universe(wheels=tuple(wheel(name, "1") for name in "abc"))
+
+    def hold_back(_: str) -> None:
+        if not closed.is_set():
+            met.wait()
+            closed.wait(30)
+
+    asked = Asked(universe, hold_back)
+    before = {*threading.enumerate()}
+    prefetch = Prefetch(asked.offers, threads=1)
+
+    prefetch.start(question(request_for("a", "b", "c")))
+    (started,) = {*threading.enumerate()} - before
+    met.wait()
+    prefetch.close()
+    closed.set()
+    started.join(30)
+
+    assert not started.is_alive()
+    assert len(asked.pages) == 1
 
 
 def test_one_that_was_never_started_leaves_no_thread() -> None:

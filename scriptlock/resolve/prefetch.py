@@ -42,7 +42,7 @@ class Prefetch:
         if whole in self._begun:
             return
         self._begun.add(whole)
-        for thread in self._threads:  # before there is anything to do: the first would keep the others waiting
+        for thread in self._threads:  # now: once there is something to do, the first keeps the others waiting
             if thread.ident is None:
                 thread.start()
         trail = _Trail(question, self._offers)
