@@ -26,7 +26,10 @@ from scriptlock.resolve.protocol import failure, in_turn, questions
 MOST_ROWS = 60_000
 """Rows of index pages with which to go on to the next order; they take some 100 MB."""
 MOST_SETTINGS = 4
-"""Of how many settings to remember at once what the indexes say: each has threads and connections."""
+"""Of how many settings to remember at once what the indexes say: each has threads and connections.
+
+A cooldown of some days, for one, means another moment for each script.
+"""
 
 
 def main() -> None:
@@ -111,9 +114,7 @@ class Clerk:
         borrowed = borrow_for_indexes(self._names)
         key = json.dumps({name: value for name, value in order.items() if name != "targets"})
         if key not in self._indexes:
-            if (
-                len(self._indexes) >= MOST_SETTINGS
-            ):  # a cooldown of some days is another moment for each script
+            if len(self._indexes) >= MOST_SETTINGS:
                 self._indexes.pop(next(iter(self._indexes))).close()
             if self._configured is None:
                 self._configured = take_configuration(order["folder"])
