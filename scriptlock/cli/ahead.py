@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from scriptlock.conversation import Conversation
-from scriptlock.launch import read
+from scriptlock.launch import BEGIN, HEADER, read
 
 IDLE = frozenset({"-h", "--help", "--check", "--from-cache", "--offline"})
 """Options with which nothing, or most probably nothing, is resolved."""
-HEADER, FOOTER = b"# /// script", b"[tool.scriptlock]"
 
 _begun: list[Conversation] = []
 
@@ -53,5 +52,5 @@ def is_about_to_resolve(words: Sequence[str], environ: Mapping[str, str]) -> boo
 def _carries_no_lock(path: str) -> bool:
     with suppress(OSError, ValueError):  # what is no file would be read for nothing, or for ever
         text = read(path)
-        return HEADER in text and FOOTER not in text
+        return HEADER in text and BEGIN not in text
     return False

@@ -15,12 +15,18 @@ from support.index import Index
 from support.wheels import wheel
 
 BARE = "# /// script\n# dependencies = ['tool']\n# ///\n"
-LOCKED = f"{BARE}\n# /// scriptlock\n# [tool.scriptlock]\n# ///\n"
+SET_UP = "# /// script\n# dependencies = ['tool']\n# [tool.scriptlock]\n# prereleases = true\n# ///\n"
+LOCKED = f"{SET_UP}\n# >>> scriptlock >>>\n# | [tool.scriptlock]\n# <<< scriptlock <<<\n"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name, text in {"bare.py": BARE, "locked.py": LOCKED, "other.py": "print()\n"}.items():
+    for name, text in {
+        "bare.py": BARE,
+        "set-up.py": SET_UP,
+        "locked.py": LOCKED,
+        "other.py": "print()\n",
+    }.items():
         (tmp_path / name).write_text(text)
     return tmp_path
 
@@ -29,6 +35,7 @@ def folder(tmp_path: Path) -> Path:
     ("words", "is_needed"),
     [
         ("lock bare.py", True),
+        ("lock set-up.py", True),
         ("lock --here locked.py bare.py", True),
         ("lock --upgrade locked.py", True),
         ("lock -U locked.py", True),
