@@ -107,4 +107,7 @@ def _with_markers(requires: tuple[str, ...]) -> tuple[tuple[Requirement, str], .
 @lru_cache(maxsize=65536)
 def _holds(marker: str, environment: tuple[tuple[str, str], ...]) -> bool:
     # The same few markers stand at most requirements, and to evaluate one takes many times as long.
-    return Marker(marker).evaluate(dict(environment))
+    return _marker(marker).evaluate(dict(environment))
+
+
+_marker = lru_cache(maxsize=4096)(Marker)
