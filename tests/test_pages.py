@@ -210,7 +210,9 @@ def test_another_order_finds_what_was_not_kept(stocked: Index, tmp_path: Path) -
         answer, size, _ = work(make_order(request_for(text), folder="/", cache_dir=tmp_path))
         found.append((version_of(answer), size))
 
-    assert found == [("8", 16), ("2", 8), ("5", 8), ("2", 0), ("8", 0)]
+    assert [version for version, _ in found] == ["8", "2", "5", "2", "8"]
+    assert found[0] == ("8", 16)
+    assert found[3:] == [("2", 0), ("8", 0)]  # before that, older pips ask for more than one version at once
 
 
 def test_a_worker_that_is_ended_finishes_the_file_that_it_is_writing(
