@@ -110,16 +110,17 @@ def _absolute(name: str, text: str, folder: str) -> str | list[str]:
     return [anchor(word) for word in text.split()] if name in LISTS else anchor(text)
 
 
-def _refuse_ambiguous(options: Mapping[str, str | list[str]]) -> None:
-    """Return if it is plain where user and password end: else a part of them would be taken for the host.
+def _ambiguous(options: Mapping[str, str | list[str]]) -> str | None:
+    """Return an option with a URL of which it is not plain where user and password end, if there is one.
 
-    :raises ValueError: naming the option, and nothing of the URL.
+    A part of them would be taken for the host, and told to whoever reads an error.
     """
     for name in ("index-url", "extra-index-url", "find-links"):
         told = options.get(name, [])
         for url in [told] if isinstance(told, str) else told:
             if _HTTP.match(url) and not _is_plain(url):
-                raise ValueError(f"{name} in pip's configuration holds a URL that cannot be read")
+                return name
+    return None
 
 
 def _is_plain(url: str) -> bool:
@@ -141,9 +142,10 @@ def take_configuration(folder: str) -> dict[str, str | list[str]]:
 
     try:
         configured = index_options(folder)
-        _refuse_ambiguous(configured)
     except ValueError as error:
-        raise ToolError(str(error), QUOTE if "URL" in str(error) else None) from None
+        raise ToolError(str(error)) from None
+    if odd := _ambiguous(configured):
+        raise ToolError(f"{odd} in pip's configuration holds a URL that cannot be read", QUOTE)
     for name in [name for name in os.environ if name.upper().startswith("PIP_")]:
         del os.environ[name]
     os.environ["PIP_CONFIG_FILE"] = os.devnull

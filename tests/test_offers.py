@@ -50,6 +50,12 @@ def test_versions_come_newest_first_and_only_of_files_that_count() -> None:
     assert offered.best("tool", Version("7"), LINUX) is None
 
 
+def test_a_source_of_more_digits_than_anybody_reads_is_passed_over() -> None:
+    offered = offers(f"tool-{'9' * 5000}.tar.gz", "tool-2.tar.gz", allow_sdist=["tool"])
+
+    assert offered.versions("tool") == [Version("2")]
+
+
 def test_sources_count_where_they_are_allowed_and_a_wheel_goes_before() -> None:
     offered = offers("tool-1.tar.gz", "tool-1-cp312-cp312-win_amd64.whl", "tool-2.zip", allow_sdist=["tool"])
 

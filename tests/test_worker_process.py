@@ -15,7 +15,7 @@ from scriptlock.resolve import Request
 from scriptlock.resolve.pip_tools import PipTools
 from scriptlock.resolve.protocol import make_order, read_answer
 from scriptlock.resolve.rows import JSON
-from scriptlock.resolve.worker import MOST_ROWS
+from scriptlock.resolve.worker import MOST_BYTES, MOST_ROWS
 from support.index import Index
 from support.pages import Answer
 from support.resolvers import request_for, versions
@@ -55,10 +55,21 @@ class Crowded(Index):
         return Answer(body=json.dumps({"files": files}).encode(), kind=JSON)
 
 
+class Wordy(Crowded):
+    """Says more of one file than anybody wants to remember."""
+
+    def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
+        if path != "/simple/crowd/":
+            return Index.answer(self, path, headers)
+        file = {"url": "../../files/crowd-1-py3-none-any.whl", "about": "x" * MOST_BYTES}
+        return Answer(body=json.dumps({"files": [file]}).encode(), kind=JSON)
+
+
+@pytest.mark.parametrize("kind", [Crowded, Wordy])
 def test_after_many_pages_it_ends_and_leaves_what_is_still_to_be_answered(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, kind: type[Index]
 ) -> None:
-    with Crowded() as index:
+    with kind() as index:
         monkeypatch.setenv("PIP_INDEX_URL", index.url)
         index.add(wheel("tool", "1"), wheel("crowd", "1"))
         text = orders(*map(request_for, ("tool", "crowd", "tool")))

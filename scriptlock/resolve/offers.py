@@ -61,6 +61,11 @@ class Offers:
         """How many files were read so far."""
         return self._loose_rows + sum(page.size for page in self._pages)
 
+    @property
+    def weight(self) -> int:
+        """How many bytes of pages are held, of which most may never be read."""
+        return sum(page.weight for page in self._pages)
+
     def versions(self, name: str) -> Sequence[Version]:
         """Return the versions that there are files of, the newest first."""
         if name not in self._versions:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import cached_property, lru_cache, partial
 from typing import Any
 
-from packaging.utils import InvalidSdistFilename, canonicalize_name, parse_sdist_filename
+from packaging.utils import canonicalize_name, parse_sdist_filename
 from packaging.version import Version
 
 from scriptlock.resolve.kept import KeptRows
@@ -44,6 +44,11 @@ class Page:
         """How many rows were read."""
         return len(self._rows or ())
 
+    @property
+    def weight(self) -> int:
+        """How many bytes of text it holds, whether they were read or not."""
+        return len(self._body)
+
     def every(self) -> list[Any]:
         """Return all that it lists, whatever it is."""
         if self._rows is None:
@@ -52,7 +57,7 @@ class Page:
 
     def wheels(self) -> Mapping[Version, Listed]:
         """Return what gives the wheels of each version."""
-        versions = self._by_version if self._kept is None else map(parse, self._kept.versions)
+        versions = self._by_version if self._kept is None else map(_parse, self._kept.versions)
         return {version: partial(self._of, version) for version in versions}
 
     def to_keep(self) -> Told | None:
@@ -90,7 +95,7 @@ def by_version(listed: Iterable[Any], name: str, *, with_sources: bool = False) 
             continue
         if version not in spelled:
             with suppress(ValueError):  # no version, or one of more digits than Python reads
-                spelled[version] = found.setdefault(parse(version), [])
+                spelled[version] = found.setdefault(_parse(version), [])
         spelled.setdefault(version, []).append(one)
     return found
 
@@ -103,7 +108,7 @@ def _version(filename: str, name: str, *, with_sources: bool) -> str | None:
         if len(parts) in _PARTS and _normalised(parts[0]) == name:
             return parts[1]
     elif with_sources and filename.endswith(SOURCES):
-        with suppress(InvalidSdistFilename):
+        with suppress(ValueError):  # InvalidSdistFilename is one
             project, version = parse_sdist_filename(filename)
             return str(version) if project == name else None
     return None
@@ -111,5 +116,5 @@ def _version(filename: str, name: str, *, with_sources: bool) -> str | None:
 
 _PARTS = frozenset({5, 6})
 """How many there are of a wheel's name: without a build tag, and with one."""
-parse = lru_cache(maxsize=65536)(Version)
+_parse = lru_cache(maxsize=65536)(Version)
 _normalised = lru_cache(maxsize=4096)(canonicalize_name)

@@ -25,6 +25,8 @@ from scriptlock.resolve.protocol import failure, in_turn, questions
 
 MOST_ROWS = 60_000
 """Rows of index pages with which to go on to the next order; they take some 100 MB."""
+MOST_BYTES = 64 << 20
+"""Of pages in JSON: most of those that were kept take no rows."""
 MOST_SETTINGS = 4
 """Of how many settings to remember at once what the indexes say: each has threads and connections.
 
@@ -50,7 +52,7 @@ def main() -> None:
                 break
             gc.collect()
             gc.freeze()  # what is left now is for the next order, too, and need not be looked at again
-            if clerk.rows > MOST_ROWS:
+            if clerk.rows > MOST_ROWS or clerk.weight > MOST_BYTES:
                 break  # another process begins with an empty memory, and the pages are on the disk
 
 
@@ -71,6 +73,11 @@ class Clerk:
     def rows(self) -> int:
         """How many files the pages list that were read so far."""
         return sum(indexes.offers.rows for indexes in self._indexes.values())
+
+    @property
+    def weight(self) -> int:
+        """How many bytes of pages are held."""
+        return sum(indexes.offers.weight for indexes in self._indexes.values())
 
     def respond(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer to an order: resolutions, or why there are none."""
