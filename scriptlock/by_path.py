@@ -156,6 +156,8 @@ def lock_files(
         work = partial(_try_lock_file, options={"choose": shared.lock, "resolver": resolver, **options})
         try:
             results = {number: threads.submit(work, scripts[number]) for number in distinct_first(scripts)}
+            if answering.is_begun:  # by whoever knew that there is something to resolve
+                _load_what_writes_locks()
             for number in range(len(scripts)):
                 yield results.pop(number).result()
         except BaseException:
@@ -163,6 +165,15 @@ def lock_files(
             answering.stop()
             threads.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _load_what_writes_locks() -> None:
+    """Import, while the worker is at work, what would be imported when it has answered."""
+    import tomlkit
+
+    from scriptlock import pin_changes, spelling
+
+    del tomlkit, pin_changes, spelling
 
 
 def _try_lock_file(path: Path, *, options: dict[str, Any]) -> LockResult:

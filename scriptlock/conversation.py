@@ -50,6 +50,11 @@ class Conversation:
         if worker is not None:
             worker.dismiss()
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether the worker was started, and not ended."""
+        return self._worker is not None
+
     def begin(self) -> Begun:
         """Start the worker now, if it is not started.
 

@@ -202,22 +202,22 @@ def test_a_file_that_is_not_there_is_none_and_an_index_that_is_not_there_is_told
     assert len(silent.asked) == 1
 
 
-def handed(metadata: Metadata, link: Any, hashes: Any = None) -> tuple[bytes, list[tuple[str, ...]]]:
-    """Return what pip gets of a link, and what was told to whoever may be surprised."""
-    surprises: list[tuple[str, ...]] = []
+def handed(metadata: Metadata, link: Any, hashes: Any = None) -> tuple[bytes, list[bytes]]:
+    """Return what pip gets of a link, and what was given to whoever may be surprised."""
+    surprises: list[bytes] = []
     with metadata.handed_to(BORROWED, surprises.append):
         file = BORROWED.preparing.get_http_url(link, None, hashes=hashes)
         return Path(file.path).read_bytes(), surprises
 
 
-def test_pip_gets_what_was_fetched_and_who_is_surprised_hears_what_it_requires() -> None:
+def test_pip_gets_what_was_fetched_and_who_is_surprised_gets_the_same() -> None:
     shelf = Shelf()
     metadata = Metadata(shelf, Kept(None))
     place = told(promise=True).metadata_link()
 
     first, again = handed(metadata, place), handed(metadata, place)
 
-    assert first == (CONTENT, [requires(CONTENT)])
+    assert first == (CONTENT, [CONTENT])
     assert again == (CONTENT, [])
     assert len(shelf.asked) == 1
 

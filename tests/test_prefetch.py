@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from threading import Barrier
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from scriptlock.errors import IndexUnreachable, ScriptlockError
@@ -22,10 +25,11 @@ from scriptlock.resolve.borrowed import borrow
 from scriptlock.resolve.indexes import Indexes
 from scriptlock.resolve.offers import Offers
 from scriptlock.resolve.pip_tools import PipTools
-from scriptlock.resolve.prefetch import Prefetch
+from scriptlock.resolve.prefetch import Prefetch, _Trail
 from scriptlock.resolve.protocol import Question, failure, make_order, questions
 from scriptlock.targets import Target
 from support.index import Index
+from support.pages import Answer
 from support.resolvers import LINUX, WINDOWS, answer_here, pin, request_for, versions
 from support.universes import TARGETS, Link, Universe, newest, roots, universes
 from support.wheels import Wheel, wheel
@@ -174,18 +178,90 @@ def test_what_a_resolver_came_upon_in_another_way_is_asked_for_in_a_hurry() -> N
         Universe(wheels=(wheel("part", "1"), wheel("part", "2", requires=["deep"]), wheel("deep", "1")))
     )
     prefetch = Prefetch(asked.offers, threads=0)
-    told = (
-        "part<2",
-        "part",
-        "deep; sys_platform == 'win32'",
-        "deep; extra == 'x'",
-        "no @ https://a.example/no.whl",
+    told = wheel(
+        "tool",
+        "1",
+        requires=[
+            "part<2",
+            "part",
+            "deep; sys_platform == 'win32'",
+            "deep; extra == 'x'",
+            "no @ https://a.example/no.whl",
+        ],
     )
 
-    prefetch.hurry(question(request_for("tool")), told)
+    prefetch.hurry(question(request_for("tool")), told.metadata)
     finish(prefetch)
 
     assert (asked.pages, asked.files) == (["part"], ["part-1-py3-none-any.whl"])
+
+
+def test_one_that_is_not_awake_looks_at_what_the_header_names_and_follows_it_when_it_wakes() -> None:
+    wheels = [
+        wheel("tool", "1", requires=["part"]),
+        wheel("part", "1", requires=["deep"]),
+        wheel("deep", "1"),
+    ]
+    asked = Asked(Universe(wheels=tuple(wheels)))
+    prefetch = Prefetch(asked.offers, threads=0, is_awake=False)
+
+    prefetch.start(question(request_for("tool", "part", "no @ https://a.example/no.whl")))
+    prefetch.hurry(question(request_for("tool")), wheels[1].metadata)
+    finish(prefetch)
+    before = (sorted(asked.pages), [*asked.files])
+    prefetch.wake()
+    finish(prefetch)
+    prefetch.start(question(request_for("deep")))
+    finish(prefetch)
+
+    assert before == (["part", "tool"], [])
+    assert sorted(asked.pages) == ["deep", "part", "tool"]
+    assert sorted(asked.files) == [f"{name}-1-py3-none-any.whl" for name in ("deep", "part", "tool")]
+
+
+class Lasting(Index):
+    """Says how long its pages count."""
+
+    def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
+        found = super().answer(path, headers)
+        return replace(found, headers={**found.headers, "Cache-Control": "max-age=600"})
+
+
+def test_where_all_is_kept_the_resolver_alone_follows_what_is_required(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed: list[str] = []
+    follow = _Trail.follow
+
+    def listen(trail: _Trail, name: NormalizedName) -> Iterator[Requirement]:
+        followed.append(name)
+        return follow(trail, name)
+
+    def resolve() -> tuple[dict[str, str], set[str], int]:
+        followed.clear()
+        index.reset()
+        (found,) = PipTools(tmp_path, start=answer_here).resolve(request_for("tool"))
+        return versions(found), {*followed}, index.count
+
+    monkeypatch.setattr(_Trail, "follow", listen)
+    monkeypatch.setenv("PIP_TRUSTED_HOST", "127.0.0.1")
+    with Lasting() as index:
+        monkeypatch.setenv("PIP_INDEX_URL", index.url)
+        index.add(wheel("tool", "1", requires=["part"]), wheel("part", "1"))
+        first, again = resolve(), resolve()
+        for page in (tmp_path / "answers").iterdir():
+            page.unlink()
+        once_more = resolve()
+
+    expected = {"tool": "1", "part": "1"}
+    assert [(found, count) for found, _, count in (first, again, once_more)] == [
+        (expected, 4),
+        (expected, 0),
+        (expected, 2),
+    ]
+    # Of what comes later, the resolver may be the first to ask.
+    assert ["tool" in names for _, names, _ in (first, again, once_more)] == [True, False, True]
+    assert again[1] == set()
 
 
 def is_best_of_all(universe: Universe, name: str, version: Version, target: Target) -> bool:

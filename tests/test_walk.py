@@ -161,6 +161,21 @@ def test_a_resolver_is_asked_only_where_something_newer_might_be_had(
     assert found == (TAKEN if is_taken else None)
 
 
+def test_what_another_target_got_is_known_and_its_metadata_is_not_asked_for() -> None:
+    universe = Universe(
+        wheels=(TOOL, wheel("tool", "2", tag=FOR_WINDOWS, requires=["part"]), wheel("part", "1"))
+    )
+    offers = Offers(universe.links, lambda link: pytest.fail(f"asked for {link.filename}"))
+    walker = Walker(offers)
+    walker.learn(solution(universe, WINDOWS_NEW, {"tool": "2", "part": "1"}))
+    walker.learn(solution(universe, LINUX, {"tool": "1"}))
+
+    found = walker.follow(ON_WINDOWS)
+
+    assert found is not None
+    assert sorted(found.chosen) == ["part", "tool"]
+
+
 def test_a_newer_version_with_broken_metadata_is_no_reason_to_ask() -> None:
     broken = replace(
         wheel("tool", "2", tag=FOR_WINDOWS), metadata=b"Metadata-Version: 2.1\nRequires-Dist: b!!!d >\n"

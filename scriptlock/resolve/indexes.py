@@ -45,7 +45,9 @@ class Indexes:
         refuse_insecure(options, self.session.is_secure_origin, borrowed)
         self._kept = kept = Kept(Path(folder) if folder else None, options.trusted_hosts)
         self._pages: list[tuple[str, str, bytes, Page]] = []
-        self.wire = Wire(borrowed, self.session.request, self._sessions.request_file, kept)
+        self.wire = Wire(
+            borrowed, self.session.request, self._sessions.request_file, kept, asking=self._follow
+        )
         self.session.request = self.wire.request
         self.metadata = Metadata(self.wire.metadata, kept, self.wire.metadata_anew)
         self.download_sha256 = cache(partial(download_sha256, session=self.session))
@@ -56,7 +58,10 @@ class Indexes:
             allow_sdist=self.allow_sdist,
             exclude_newer=datetime.fromisoformat(moment) if moment else None,
         )
-        self.prefetch = Prefetch(self.offers)
+        self.prefetch = Prefetch(self.offers, is_awake=False)
+
+    def _follow(self) -> None:
+        self.prefetch.wake()
 
     def close(self) -> None:
         """Close every connection, those included on which pip gave up half-way."""

@@ -64,10 +64,10 @@ class Metadata:
         return content if sha256 in {None, hashlib.sha256(content).hexdigest()} else None
 
     @contextmanager
-    def handed_to(self, borrowed: Borrowed, surprised: Callable[[tuple[str, ...]], None]) -> Iterator[None]:
+    def handed_to(self, borrowed: Borrowed, surprised: Callable[[bytes], None]) -> Iterator[None]:
         """Give pip these files, in place of having it fetch them again, and of each no more than it reads.
 
-        :param surprised: is told what a file requires that nobody had asked for before pip did.
+        :param surprised: is given a file that nobody had asked for before pip did.
         """
         preparing, number = borrowed.preparing, count()
 
@@ -77,7 +77,7 @@ class Metadata:
             path, is_news = Path(folder, str(next(number))), link.url_without_fragment not in self._files
             path.write_bytes(self._file(link))
             if is_news:
-                surprised(requires(self._file(link)))
+                surprised(self._file(link))
             if hashes:
                 hashes.check_against_path(str(path))
             return borrowed.File(str(path), "text/plain")
@@ -150,7 +150,7 @@ class _InMemory(Distribution):
 
 def requires(metadata: bytes) -> tuple[str, ...]:
     """Return what metadata asks for, markers and all (PEP 508)."""
-    return tuple(map(str, BytesHeaderParser().parsebytes(metadata).get_all("Requires-Dist", [])))
+    return tuple(map(str, BytesHeaderParser().parsebytes(header_of(metadata)).get_all("Requires-Dist", [])))
 
 
 def header_of(metadata: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """Asking indexes ahead of the resolver, which decides one package after the other and waits for each answer.
 
 What is asked for is what the resolver needs if nothing stands in the way: of each package the best
-version within the bounds that are known so far. Nothing depends on it but the time that it takes.
+version within the bounds that are known so far. Nothing depends on it but the time that it takes: where
+all is kept, nobody waits for anything, and to follow what is required would only be done twice.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 
 from packaging.requirements import Requirement
@@ -18,6 +19,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from scriptlock.resolve.metadata import requires
 from scriptlock.resolve.offers import Offers
 from scriptlock.resolve.protocol import Question
 from scriptlock.resolve.solutions import applicable, parse
@@ -27,11 +29,16 @@ THREADS = 9
 
 
 class Prefetch:
-    """Follows what targets require, in threads for which nobody waits."""
+    """Follows what targets require, in threads for which nobody waits.
 
-    def __init__(self, offers: Offers, *, threads: int = THREADS) -> None:
+    :param is_awake: False to look at no more than what the headers name, until :meth:`wake`.
+    """
+
+    def __init__(self, offers: Offers, *, threads: int = THREADS, is_awake: bool = True) -> None:
         self._offers = offers
         self._steps = SimpleQueue[Callable[[], object] | None]()
+        self._is_awake = is_awake
+        self._later = SimpleQueue[Question]()
         self._is_closed = False
         self._begun: set[tuple[str, tuple[str, ...]]] = set()
         self._threads = [Thread(target=self._work, daemon=True) for _ in range(threads)]
@@ -45,16 +52,36 @@ class Prefetch:
         for thread in self._threads:  # now: once there is something to do, the first keeps the others waiting
             if thread.ident is None:
                 thread.start()
-        trail = _Trail(question, self._offers)
-        for asked in question.requirements:
-            self._plan(trail, parse(asked["text"]))
+        self._later.put(question)
+        if self._is_awake:
+            self.wake()
+        else:
+            for asked in question.requirements:
+                self._steps.put(partial(self._look, asked["text"]))
 
-    def hurry(self, question: Question, requires: tuple[str, ...]) -> None:
+    def wake(self) -> None:
+        """Follow whatever was begun: an index is being asked for something."""
+        self._is_awake = True
+        with suppress(Empty):
+            while True:
+                question = self._later.get_nowait()
+                trail = _Trail(question, self._offers)
+                for asked in question.requirements:
+                    self._plan(trail, parse(asked["text"]))
+
+    def hurry(self, question: Question, metadata: bytes) -> None:
         """Ask for what a version requires to which the resolver came in another way than expected."""
+        if not self._is_awake:
+            return
         trail = _Trail(question, self._offers)
-        for requirement in applicable(requires, question.target):
+        for requirement in applicable(requires(metadata), question.target):
             if requirement.url is None and trail.narrows(requirement):
                 self._steps.put(partial(trail.requires, canonicalize_name(requirement.name)))
+
+    def _look(self, text: str) -> None:
+        requirement = parse(text)
+        if requirement.url is None:
+            self._offers.versions(canonicalize_name(requirement.name))
 
     def _plan(self, trail: _Trail, requirement: Requirement) -> None:
         if requirement.url is None and trail.narrows(requirement):

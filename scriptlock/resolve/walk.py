@@ -136,15 +136,15 @@ class Walker:
             here = self._offers.best(name, other, question.target)
             if here is None or here.is_yanked or self._was_passed_over(name, other, question):
                 continue
-            if not self._is_impossible(here, question):
+            if not self._is_impossible(name, other, question):
                 return True
         return False
 
-    def _is_impossible(self, link: Any, question: Question) -> bool:
-        """Return whether a file requires something that the target cannot have at all."""
+    def _is_impossible(self, name: NormalizedName, version: Version, question: Question) -> bool:
+        """Return whether a version requires something that the target cannot have at all."""
         asked = [parse(one["text"]) for one in (*question.requirements, *question.constraints)]
         try:
-            requires = [*applicable(self._offers.requires(link) or (), question.target)]
+            requires = [*applicable(self._requires(name, version, question.target), question.target)]
         except InvalidRequirement:
             return True  # pip ignores such a file
         for requirement in requires:
@@ -156,6 +156,14 @@ class Walker:
             if requirement.url is None and not self._has_any(name, bound, question.target):
                 return True
         return False
+
+    def _requires(self, name: NormalizedName, version: Version, target: Target) -> tuple[str, ...]:
+        for known in self._solved:
+            found = known.chosen.get(name)
+            if found is not None and found.version == version and found.url is None:
+                return found.requires
+        link = self._offers.best(name, version, target)
+        return self._offers.requires(link) or ()
 
     def _has(self, name: str, version: Version, bound: SpecifierSet, target: Target) -> bool:
         return bound.contains(version, prereleases=True) and bool(self._offers.best(name, version, target))

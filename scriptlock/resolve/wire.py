@@ -30,6 +30,10 @@ ANEW = "max-age=0"
 """What a request says that pip was told to ask anew, however fresh the page is that is kept."""
 
 
+def nobody() -> None:
+    """Is told nothing."""
+
+
 class Wire:
     """Stands in for ``session.request``. Several threads may ask at once.
 
@@ -38,6 +42,7 @@ class Wire:
     :param send: the ``request`` of a session that keeps nothing.
     :param send_for_file: that of one that keeps files.
     :param kept: pages of earlier resolutions.
+    :param asking: is called before an index is asked for anything.
     """
 
     def __init__(
@@ -46,12 +51,15 @@ class Wire:
         send: Callable[..., Any],
         send_for_file: Callable[..., Any] | None = None,
         kept: Kept | None = None,
+        *,
+        asking: Callable[[], object] = nobody,
     ) -> None:
         self._errors = (borrowed.PipError, borrowed.RequestException)
         self._new_response = borrowed.Response
         self._send = send
         self._send_for_file = send_for_file or send
         self._kept = kept or Kept(None)
+        self._asking = asking
         self._pages = Once[str, Any]()
         self._streams: list[Any] = []
         self._forbidden: set[str] = set()
@@ -140,6 +148,7 @@ class Wire:
         return response
 
     def _ask(self, send: Callable[..., Any], method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        self._asking()
         try:
             return send(method, url, *args, **kwargs)
         except self._errors as error:
