@@ -65,6 +65,8 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "Response": "pip._vendor.requests.models:Response",
         "responses": "pip._vendor.requests.models:",
         "block_size": "pip._vendor.requests.models:CONTENT_CHUNK_SIZE",
+        "requesting": "pip._vendor.requests.sessions:",
+        "get_environ_proxies": "pip._vendor.requests.sessions:get_environ_proxies",
         "RequestException": "pip._vendor.requests.exceptions:RequestException",
         "PipError": "pip._internal.exceptions:PipError",
         "HashMismatch": "pip._internal.exceptions:HashMismatch",
@@ -83,8 +85,9 @@ NAMES: Mapping[str, str] = MappingProxyType(
 """Where each is found, as ``module:attribute.attribute``."""
 REACHING = tuple(
     "IndexGroupCommand Link PipError RequestException Response build_session collect_sources "
-    "block_size create_collector fetch_response index_group is_secure_origin link_hashes make_option_group "
-    "links links_read_time networking parse_links read_time responses update_index_urls user_agent".split()
+    "block_size create_collector fetch_response get_environ_proxies index_group is_secure_origin "
+    "link_hashes make_option_group links links_read_time networking parse_links read_time requesting "
+    "responses update_index_urls user_agent".split()
 )
 """Those that are enough to ask indexes; they alone are imported in half the time."""
 

@@ -7,6 +7,7 @@ from copy import copy
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import urlsplit
 
 from scriptlock.pip_configuration import as_arguments
 from scriptlock.resolve.borrowed import Borrowed
@@ -40,6 +41,7 @@ class Sessions:
     ) -> None:
         self._borrowed = borrowed
         self._folder = folder
+        self._proxies_of: dict[tuple[str, str | None], dict[str, str]] = {}
         # None of pip's own commands: each of them imports what it takes to resolve and to build.
         self._command = borrowed.IndexGroupCommand("fetch", "Fetch files.", isolated=True)
         group = borrowed.make_option_group(borrowed.index_group, self._command.parser)
@@ -66,12 +68,20 @@ class Sessions:
         if "for_files" in vars(self):
             self.for_files.close()
 
+    def _proxies(self, url: str, no_proxy: str | None = None) -> dict[str, str]:
+        """Return what requests reads from the environment for each request, all of it, and for each host."""
+        host = "{0.scheme}://{0.netloc}".format(urlsplit(url))
+        if (host, no_proxy) not in self._proxies_of:
+            self._proxies_of[host, no_proxy] = self._borrowed.get_environ_proxies(host, no_proxy)
+        return self._proxies_of[host, no_proxy]
+
     def _open(self, folder: str | None = None) -> Any:
         options = copy(self.options)
         options.cache_dir = folder
         # pip's own starts three programs to find out about this machine, and tells it to the index.
         self._borrowed.networking.user_agent = lambda: USER_AGENT
         self._borrowed.responses.CONTENT_CHUNK_SIZE = BLOCK
+        self._borrowed.requesting.get_environ_proxies = self._proxies
         session = self._borrowed.build_session(self._command, options)
         session.update_index_urls(self._urls)
         return session
