@@ -5,18 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
-from threading import Barrier, Event, Thread
-from time import sleep
 from typing import NoReturn
 
 import pytest
 
 from scriptlock.cache.layout import Cache
 from scriptlock.errors import InstallError, ToolError
-from scriptlock.install.unpackers import copied, in_turn
+from scriptlock.install.unpackers import copied
 from support.installers import pin_of
 from support.repacked import adding, repacked
 from support.unpacking import Order, unpacked
@@ -111,65 +108,3 @@ def test_where_there_are_no_more_processes_fewer_will_do(monkeypatch: pytest.Mon
 
     with copied(lambda *_: pytest.fail("nobody asked"), 2) as copies:
         assert copies == []
-
-
-def sized(folder: Path, sizes: Iterable[int]) -> list[Path]:
-    """Return files of these sizes, whose names say so."""
-    files = [folder / str(size) for size in sizes]
-    for file in files:
-        file.write_bytes(bytes(int(file.name)))
-    return files
-
-
-def test_of_those_that_wait_the_largest_is_next(tmp_path: Path) -> None:
-    begun: list[str] = []
-    first, let_go = Event(), Event()
-
-    def slow(archive: Path, *_: object) -> None:
-        begun.append(archive.name)
-        first.set()
-        let_go.wait(30)
-
-    put, pin = in_turn([slow]), pin_of(PROGRAM)
-    threads = [Thread(target=put, args=(file, "", "", pin)) for file in sized(tmp_path, [5, 1, 30, 2, 4])]
-    threads[0].start()
-    first.wait(30)
-    for thread in threads[1:]:
-        thread.start()
-        while not is_waiting(thread):
-            sleep(0.001)
-    let_go.set()
-    for thread in threads:
-        thread.join(30)
-
-    assert begun == ["5", "30", "4", "2", "1"]
-
-
-def is_waiting(thread: Thread) -> bool:
-    frame = sys._current_frames().get(thread.ident or 0)
-    while frame is not None:
-        if frame.f_code.co_name == "wait_for":
-            return True
-        frame = frame.f_back
-    return False
-
-
-def test_nobody_waits_while_somebody_is_idle_and_who_failed_is_idle_again(tmp_path: Path) -> None:
-    together = Barrier(3, timeout=30)
-
-    def fail(archive: Path, *_: object) -> None:
-        together.wait()
-        raise InstallError(archive.name)
-
-    put, pin = in_turn([fail] * 3), pin_of(PROGRAM)
-
-    def failure(file: Path) -> str:
-        with pytest.raises(InstallError) as caught:
-            put(file, "", "", pin)
-        return str(caught.value)
-
-    with ThreadPoolExecutor(6) as pool:
-        failures = [*pool.map(failure, sized(tmp_path, range(6)))]
-
-    assert failures == [*"012345"]
-    assert not together.broken

@@ -7,10 +7,8 @@ import pickle
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from heapq import heappop, heappush
-from itertools import count
 from pathlib import Path
-from threading import Condition
+from queue import SimpleQueue
 from typing import Self
 
 from scriptlock.errors import ToolError
@@ -21,7 +19,7 @@ Shelve = Callable[[Path, str, str, Pin], None]
 
 
 @contextmanager
-def copied(shelve: Shelve, most: int) -> Iterator[list[Shelve]]:
+def copied(shelve: Shelve, count: int) -> Iterator[list[Shelve]]:
     """Give what does it in a process of its own, several times; fewer where the system has no more of them.
 
     Each does one thing at a time. This process may have only one thread yet.
@@ -29,33 +27,23 @@ def copied(shelve: Shelve, most: int) -> Iterator[list[Shelve]]:
     with ExitStack() as held:
         copies: list[Shelve] = []
         with suppress(OSError):
-            while len(copies) < most:
+            while len(copies) < count:
                 copies.append(held.enter_context(_Copy(shelve)))
         yield copies
 
 
 def in_turn(unpackers: Sequence[Shelve]) -> Shelve:
-    """Return what gives wheels to those that have nothing to do, large ones first; threads may call it.
-
-    One that takes long and is begun last would leave all but one of them idle in the end.
-    """
-    idle, waiting = list(unpackers), list[tuple[int, int]]()
-    numbers, changed = count(), Condition()
+    """Return what gives each wheel to one of those that has nothing to do; several threads may call it."""
+    idle: SimpleQueue[Shelve] = SimpleQueue()
+    for one in unpackers:
+        idle.put(one)
 
     def shelve(archive: Path, filename: str, sha256: str, pin: Pin) -> None:
-        ours = (-archive.stat().st_size, next(numbers))
-        with changed:
-            heappush(waiting, ours)
-            changed.wait_for(lambda: idle and waiting[0] == ours)
-            heappop(waiting)
-            one = idle.pop()
-            changed.notify_all()  # there may be another one idle
+        one = idle.get()
         try:
             one(archive, filename, sha256, pin)
         finally:
-            with changed:
-                idle.append(one)
-                changed.notify_all()
+            idle.put(one)
 
     return shelve
 
