@@ -14,6 +14,7 @@ from types import MappingProxyType, ModuleType, SimpleNamespace
 from typing import Any
 
 from scriptlock.errors import ToolError
+from scriptlock.resolve import certificates
 
 WORKS_WITH = "scriptlock works with pip >= 26 and pip-tools >= 7.6.1"
 INDEXES = "pip._internal.cli.index_command:IndexGroupCommand"
@@ -124,6 +125,7 @@ def borrow(names: Mapping[str, str] = NAMES) -> Borrowed:
 
     :raises ToolError: if one of the two is missing, or has moved a name; it says which.
     """
+    certificates.share()
     return Borrowed(**{name: _find(path) for name, path in names.items()})
 
 

@@ -7,6 +7,7 @@ import contextlib
 import random
 import re
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -15,6 +16,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
+from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self, cast
 from urllib.parse import unquote, urlsplit
@@ -49,6 +51,7 @@ class Index:
     :param credentials: user and password to ask for, on pages and on files.
     :param delay: seconds; each answer waits a random time up to it.
     :param etag: answer 304 to those who have the page already.
+    :param certificate: a file with its certificate and key, to be asked by https.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Index:
         credentials: tuple[str, str] | None = None,
         delay: float = 0.0,
         etag: bool = True,
+        certificate: Path | None = None,
     ) -> None:
         self.html, self.metadata, self.hashes, self.upload_times = html, metadata, hashes, upload_times
         self.credentials, self.delay, self.etag = credentials, delay, etag
@@ -70,6 +74,9 @@ class Index:
         self.on_request: Callable[[str], object] | None = None
         """Is called with the path of each request before it is answered; the asker waits meanwhile."""
         self._server = _Server(self)
+        self._scheme = "https" if certificate else "http"
+        if certificate:
+            self._server.encrypt(certificate)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     def __enter__(self) -> Self:
@@ -92,7 +99,7 @@ class Index:
     @property
     def url(self) -> str:
         """What to give pip as its index."""
-        return f"http://127.0.0.1:{self.port}/simple/"
+        return f"{self._scheme}://127.0.0.1:{self.port}/simple/"
 
     @property
     def url_with_credentials(self) -> str:
@@ -204,9 +211,16 @@ class _Server(ThreadingHTTPServer):
         self.index = index
         self.connections: set[socket.socket] = set()
 
+    def encrypt(self, certificate: Path) -> None:
+        """Speak TLS."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        # With each client in its own thread, when it is first read from.
+        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
     def handle_error(self, request: object, client_address: object) -> None:
-        """Take no notice of clients that go away before the end of their answer."""
-        if not isinstance(sys.exception(), ConnectionError):
+        """Take no notice of clients that go away before the end of their answer, or do not trust it."""
+        if not isinstance(sys.exception(), ConnectionError | ssl.SSLError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]  # as the caller's
 
     def hang_up(self) -> None:
