@@ -6,10 +6,11 @@ import fcntl
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from harness import Command, Comparison, measure
-from workshop import LARGE, SMALL, Workshop
+from workshop import LARGE, SMALL, Workshop, index
 
 UV = "uv sync --script"
 UV_RUN = "uv run --script"
@@ -20,15 +21,22 @@ def comparisons(workshop: Workshop) -> Iterator[Comparison]:
     """Yield comparisons with wheels at hand, without them, and of a first run."""
     for requirements, share in ((SMALL, 3), (LARGE, 5)):
         for is_cold in (False, True):
-            commands = _syncs(workshop, requirements, is_cold=is_cold, share=share)
-            figures = measure(commands, rounds=workshop.rounds)
-            wheels = "wheels from the index" if is_cold else "wheels at hand"
-            title = f"build an environment, {' '.join(requirements)}, {wheels}"
-            yield Comparison(title=title, figures=figures, peers=(UV, "pip"))
+            yield _builds(workshop, requirements, is_cold=is_cold, share=share)
     figures = measure(_first_runs(workshop), rounds=workshop.rounds)
     yield Comparison(
         title="no environment yet, until the script has said something", figures=figures, peers=(UV_RUN,)
     )
+    with index(workshop.store, is_encrypted=True) as url:
+        for requirements, share in ((SMALL, 3), (LARGE, 5)):
+            yield _builds(replace(workshop, index=url), requirements, is_cold=True, share=share)
+
+
+def _builds(workshop: Workshop, requirements: Sequence[str], *, is_cold: bool, share: int) -> Comparison:
+    figures = measure(_syncs(workshop, requirements, is_cold=is_cold, share=share), rounds=workshop.rounds)
+    wheels = "wheels from the index" if is_cold else "wheels at hand"
+    how = ", https" if workshop.index.startswith("https:") else ""
+    title = f"build an environment, {' '.join(requirements)}, {wheels}{how}"
+    return Comparison(title=title, figures=figures, peers=(UV, "pip"))
 
 
 def _syncs(workshop: Workshop, requirements: Sequence[str], *, is_cold: bool, share: int) -> list[Command]:

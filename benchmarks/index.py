@@ -4,7 +4,7 @@ Pages come as JSON (PEP 691) or HTML, compressed, with an ETag and ten minutes o
 change; each wheel's METADATA is a file of its own (PEP 658); every answer can be delayed. What is served
 comes from the index that pip asks by default, and is kept on disk: the second run asks nobody.
 
-    python benchmarks/index.py STORE [--delay MILLISECONDS]
+    python benchmarks/index.py STORE [--delay MILLISECONDS] [--certificate FILE]
 
 It prints its URL, and serves until its standard input ends.
 """
@@ -19,6 +19,7 @@ import json
 import os
 import re
 import shutil
+import ssl
 import sys
 import threading
 import time
@@ -256,10 +257,17 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, folder: Path, delay: float) -> None:
+    def __init__(self, folder: Path, delay: float, certificate: Path | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.delay = delay
-        self.store = Store(folder, f"http://127.0.0.1:{self.server_address[1]}")
+        scheme = "http"
+        if certificate:
+            scheme, context = "https", ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            # With each client in its own thread, when it is first read from.
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        self.here = f"{scheme}://127.0.0.1:{self.server_address[1]}"
+        self.store = Store(folder, self.here)
 
 
 def main() -> None:
@@ -269,10 +277,11 @@ def main() -> None:
     )
     parser.add_argument("store", type=Path, help="where to keep what was fetched")
     parser.add_argument("--delay", type=float, default=0.0, help="milliseconds before each answer")
+    parser.add_argument("--certificate", type=Path, help="to speak TLS with: a certificate and its key")
     options = parser.parse_args()
-    server = _Server(options.store, options.delay / 1000)
+    server = _Server(options.store, options.delay / 1000, options.certificate)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(f"http://127.0.0.1:{server.server_address[1]}/simple/", flush=True)
+    print(f"{server.here}/simple/", flush=True)
     sys.stdin.read()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness import Command, Comparison, measure
@@ -20,19 +21,22 @@ def comparisons(workshop: Workshop) -> Iterator[Comparison]:
     """Yield comparisons for one platform and for all, cold and warm."""
     for milliseconds in DELAYS:
         with index(workshop.store, milliseconds=milliseconds) as url:
-            there = Workshop(folder=workshop.folder, index=url, store=workshop.store, rounds=workshop.rounds)
+            there, how = replace(workshop, index=url), f"{milliseconds} ms"
             for requirements in (SMALL, LARGE):
                 for everywhere in (False, True):
-                    yield _cold(there, requirements, everywhere=everywhere, milliseconds=milliseconds)
+                    yield _cold(there, requirements, everywhere=everywhere, how=how)
+    with index(workshop.store, milliseconds=DELAYS[-1], is_encrypted=True) as url:
+        for requirements in (SMALL, LARGE):
+            yield _cold(
+                replace(workshop, index=url), requirements, everywhere=False, how=f"{DELAYS[-1]} ms, https"
+            )
     for requirements in (SMALL, LARGE):
         for everywhere in (False, True):
             yield _upgrade(workshop, requirements, everywhere=everywhere)
         yield _unchanged(workshop, requirements)
 
 
-def _cold(
-    workshop: Workshop, requirements: Sequence[str], *, everywhere: bool, milliseconds: int
-) -> Comparison:
+def _cold(workshop: Workshop, requirements: Sequence[str], *, everywhere: bool, how: str) -> Comparison:
     caches = workshop.folder / "cold"
     script = workshop.script("lock/cold.py", requirements, everywhere=everywhere)
     unlocked = script.read_bytes()
@@ -56,7 +60,7 @@ def _cold(
         commands.append(_pip_compile(workshop, requirements, caches))
     figures = measure(commands, rounds=workshop.rounds)
     where = _where(everywhere=everywhere)
-    title = f"lock for {where}, {' '.join(requirements)}, nothing cached, {milliseconds} ms"
+    title = f"lock for {where}, {' '.join(requirements)}, nothing cached, {how}"
     return Comparison(title=title, figures=figures, peers=[command.name for command in commands[1:]])
 
 

@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import Command, nothing
+from pip._vendor import certifi
 
 SMALL = ("requests<3", "rich")
 """9 packages."""
 LARGE = ("fastapi[standard]", "sqlalchemy", "httpx", "pandas")
 """64 packages."""
+TLS = Path(__file__).resolve().parents[1] / "tests" / "data" / "tls"
+"""A certificate for loopback, and who signed it."""
 HUGE = ("jupyterlab", "rich", "sqlalchemy", "httpx", "pandas")
 """About 100 packages."""
 
@@ -61,13 +64,21 @@ class Workshop:
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PIP_INDEX_URL": self.index,
-            "PIP_TRUSTED_HOST": "127.0.0.1",  # without it, pip caches nothing that came over plain http
+            **self._trust(),
             "PIPX_DEFAULT_PYTHON": str(self.python),
             "UV_DEFAULT_INDEX": self.index,
             "UV_NO_CONFIG": "1",
             "UV_PYTHON": str(self.python),
             "UV_PYTHON_DOWNLOADS": "never",
         }
+
+    def _trust(self) -> dict[str, str]:
+        if self.index.startswith("http:"):
+            return {"PIP_TRUSTED_HOST": "127.0.0.1"}  # else pip caches nothing that was not encrypted
+        # As many certificates as a system has, and one more.
+        every = self.folder / "certificates.pem"
+        every.write_bytes(Path(certifi.where()).read_bytes() + (TLS / "authority.pem").read_bytes())
+        return {"SSL_CERT_FILE": str(every), "SSL_CERT_DIR": str(self.folder / "nowhere")}
 
     def script(
         self, name: str, requirements: Sequence[str], *, body: str = "", everywhere: bool = False
@@ -140,7 +151,7 @@ def _remove_read_only(remove: Callable[..., object], path: str, _: object) -> No
 
 
 @contextmanager
-def index(store: Path, *, milliseconds: float = 0) -> Iterator[str]:
+def index(store: Path, *, milliseconds: float = 0, is_encrypted: bool = False) -> Iterator[str]:
     """Serve the index in a process of its own; give its URL."""
     argv = [
         sys.executable,
@@ -148,6 +159,7 @@ def index(store: Path, *, milliseconds: float = 0) -> Iterator[str]:
         str(store),
         "--delay",
         str(milliseconds),
+        *(["--certificate", str(TLS / "trusted.pem")] if is_encrypted else []),
     ]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
