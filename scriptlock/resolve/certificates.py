@@ -21,14 +21,30 @@ MODULE, CREATE = "pip._internal.cli.index_command", "_create_truststore_ssl_cont
 
 
 def share() -> None:
-    """Let all of pip's sessions in this process have one context, and begin to load its certificates."""
+    """Let all of pip's sessions in this process have one context, and begin to make it."""
     with suppress(ImportError):  # who needs pip can say more
         commands = import_module(MODULE)
         create = getattr(commands, CREATE, None)
         if callable(create) and not isinstance(create, _Shared):
             shared = _Shared(create)
             setattr(commands, CREATE, shared)
-            Thread(target=shared.prepare, daemon=True).start()
+            _beside(shared)
+
+
+def prepare() -> None:
+    """Begin to load what every connection will ask for."""
+    shared = getattr(sys.modules.get(MODULE), CREATE, None)
+    if isinstance(shared, _Shared):
+        _beside(shared.prepare)
+
+
+def _beside(work: Callable[[], object]) -> None:
+    # OpenSSL has no need of Python while it reads certificates.
+    def begin() -> None:
+        with suppress(Exception):  # who opens a connection meets the same, and can tell it
+            work()
+
+    Thread(target=begin, daemon=True).start()
 
 
 class _Shared:
@@ -42,12 +58,10 @@ class _Shared:
         return self._made.get("context", lambda: loaded_once(self._create()))
 
     def prepare(self) -> None:
-        """Load what every connection will ask for; OpenSSL does so beside Python's other threads."""
-        with suppress(Exception):  # who opens a connection meets the same, and can tell it
-            context = self()
-            if isinstance(context, ssl.SSLContext) and "wrap_socket" in vars(context):
-                context.load_verify_locations(import_module("pip._vendor.certifi").where())
-                context.load_default_certs()
+        context = self()
+        if isinstance(context, ssl.SSLContext) and "wrap_socket" in vars(context):
+            context.load_verify_locations(import_module("pip._vendor.certifi").where())
+            context.load_default_certs()
 
 
 def loaded_once(context: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from scriptlock.pip_configuration import as_arguments
+from scriptlock.resolve import certificates
 from scriptlock.resolve.borrowed import Borrowed
 
 USER_AGENT = f"pip/{version('pip')} (scriptlock)"
@@ -84,4 +85,6 @@ class Sessions:
         self._borrowed.requesting.get_environ_proxies = self._proxies
         session = self._borrowed.build_session(self._command, options)
         session.update_index_urls(self._urls)
+        if any(url.startswith("https:") for url in self._urls):
+            certificates.prepare()
         return session
