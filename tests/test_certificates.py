@@ -111,6 +111,25 @@ def connect(context: Any, port: int, name: str = "localhost") -> str:
             return error.verify_message
 
 
+def connect_inside(context: Any, port: int, name: str = "localhost") -> str:
+    """Do the same as urllib3 does within another TLS connection."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    inside = context.wrap_bio(incoming, outgoing, server_hostname=name)
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        while True:
+            try:
+                inside.do_handshake()
+            except ssl.SSLWantReadError:
+                client.sendall(outgoing.read())
+                incoming.write(client.recv(1 << 16))
+            except ssl.SSLCertVerificationError as error:
+                return error.verify_message
+            else:
+                client.sendall(outgoing.read())
+                return str(inside.version())
+
+
+@pytest.mark.parametrize("way", [connect, connect_inside])
 @pytest.mark.parametrize(
     ("certificate", "name", "expected"),
     [
@@ -120,9 +139,11 @@ def connect(context: Any, port: int, name: str = "localhost") -> str:
         (STRANGER, "localhost", "unable to get local issuer certificate"),
     ],
 )
-def test_the_same_are_trusted(certificate: Path, name: str, expected: str) -> None:
+def test_the_same_are_trusted(
+    certificate: Path, name: str, expected: str, way: Callable[[Any, int, str], str]
+) -> None:
     with listening(certificate) as port:
-        plain, *ours = [connect(context, port, name) for context in plain_and_ours() for _ in range(2)]
+        plain, *ours = [way(context, port, name) for context in plain_and_ours() for _ in range(2)]
 
     assert expected in plain
     assert ours == [plain] * 3
@@ -141,11 +162,27 @@ def test_a_file_that_is_named_is_trusted_too(monkeypatch: pytest.MonkeyPatch, tm
     assert found == ["unable to get local issuer certificate", "TLSv1.3"] * 2
 
 
-def test_a_file_that_is_missing_is_told_each_time(tmp_path: Path) -> None:
-    for context in plain_and_ours():
+def test_a_file_that_is_missing_is_told_each_time_and_loaded_when_it_is_there(tmp_path: Path) -> None:
+    contexts, late = plain_and_ours(), tmp_path / "late.pem"
+    for context in contexts:
         for _ in range(2):
             with pytest.raises(FileNotFoundError):
-                context.load_verify_locations(str(tmp_path / "missing.pem"), None, None)
+                context.load_verify_locations(str(late), None, None)
+    late.write_bytes(AUTHORITY.read_bytes())
+    for context in contexts:
+        context.load_verify_locations(str(late), None, None)
+
+
+@only_openssl
+def test_the_certificate_of_the_client_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[tuple[object, ...]] = []
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", lambda _, *args: loaded.append(args))
+    context = loaded_once(pips_own())
+    for _ in range(3):
+        context.load_cert_chain(str(TRUSTED), None)
+        context.load_cert_chain(str(TRUSTED), None, "geheim")
+
+    assert loaded == [(str(TRUSTED), None), (str(TRUSTED), None, "geheim")]
 
 
 @pytest.fixture

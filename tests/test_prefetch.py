@@ -196,6 +196,14 @@ def test_what_a_resolver_came_upon_in_another_way_is_asked_for_in_a_hurry() -> N
     assert (asked.pages, asked.files) == (["part"], ["part-1-py3-none-any.whl"])
 
 
+def test_what_cannot_be_read_is_nothing_to_ask_for() -> None:
+    prefetch = Prefetch(Asked(Universe(wheels=())).offers, threads=0)
+
+    prefetch.hurry(question(request_for("tool")), b"Metadata-Version: 2.1\nRequires-Dist: b!!!d >\n")
+
+    assert prefetch._steps.empty()
+
+
 def test_one_that_is_not_awake_looks_at_what_the_header_names_and_follows_it_when_it_wakes() -> None:
     wheels = [
         wheel("tool", "1", requires=["part"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pip._vendor.requests.utils import get_environ_proxies
 
 from scriptlock.resolve.borrowed import borrow_for_indexes
 from scriptlock.resolve.sessions import Sessions
@@ -48,6 +49,20 @@ def test_each_host_is_asked_by_the_proxy_that_requests_would_use(
             found = session.merge_environment_settings(url, {}, None, None, None)["proxies"]
 
             assert found == plain(url)
+
+
+def test_no_session_asks_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", PROXY)
+    for number in range(3):
+        monkeypatch.setenv("no_proxy", f"{number}.example")
+        session = Sessions(borrow_for_indexes(), {}, index_url=None, folder=None).plain
+        found = [
+            session.merge_environment_settings(f"https://{name}.example/", {}, None, None, None)["proxies"]
+            for name in range(3)
+        ]
+
+        assert [name for name in range(3) if not found[name]] == [number]
+    assert borrow_for_indexes().get_environ_proxies is get_environ_proxies
 
 
 def test_the_environment_is_read_once_for_each_host(monkeypatch: pytest.MonkeyPatch) -> None:

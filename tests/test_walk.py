@@ -176,6 +176,24 @@ def test_what_another_target_got_is_known_and_its_metadata_is_not_asked_for() ->
     assert sorted(found.chosen) == ["part", "tool"]
 
 
+def test_what_only_another_target_s_file_requires_is_no_reason_to_do_without_a_version() -> None:
+    wheels = [
+        TOOL,
+        wheel("tool", "2", tag=FOR_LINUX, requires=["part"]),
+        wheel("tool", "2", tag="cp313-cp313-win_amd64"),
+        wheel("part", "1", tag=FOR_LINUX),
+    ]
+    universe = Universe(wheels=tuple(wheels))
+    walker = Walker(offers_of(universe))
+    walker.learn(solution(universe, LINUX, {"tool": "2", "part": "1"}))
+    walker.learn(solution(universe, WINDOWS, {"tool": "1"}))
+
+    asked = question(request_for("tool", targets=[WINDOWS_NEW]))
+
+    assert walker.follow(asked) is None
+    assert walker.keepable(asked) == {}
+
+
 def test_a_newer_version_with_broken_metadata_is_no_reason_to_ask() -> None:
     broken = replace(
         wheel("tool", "2", tag=FOR_WINDOWS), metadata=b"Metadata-Version: 2.1\nRequires-Dist: b!!!d >\n"

@@ -67,7 +67,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "responses": "pip._vendor.requests.models:",
         "block_size": "pip._vendor.requests.models:CONTENT_CHUNK_SIZE",
         "requesting": "pip._vendor.requests.sessions:",
-        "get_environ_proxies": "pip._vendor.requests.sessions:get_environ_proxies",
+        "get_environ_proxies": "pip._vendor.requests.utils:get_environ_proxies",
         "RequestException": "pip._vendor.requests.exceptions:RequestException",
         "PipError": "pip._internal.exceptions:PipError",
         "HashMismatch": "pip._internal.exceptions:HashMismatch",

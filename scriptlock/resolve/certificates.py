@@ -11,10 +11,8 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
-from threading import Thread
+from threading import RLock, Thread
 from typing import Any
-
-from scriptlock.resolve.once import Once
 
 MODULE, CREATE = "pip._internal.cli.index_command", "_create_truststore_ssl_context"
 """What pip calls for the context of each session. Without it, connections take longer, and nothing else."""
@@ -52,16 +50,40 @@ class _Shared:
 
     def __init__(self, create: Callable[[], Any]) -> None:
         self._create = create
-        self._made = Once[str, Any]()
+        self._once = _Once()
+        self._context: Any = None
 
     def __call__(self) -> Any:
-        return self._made.get("context", lambda: loaded_once(self._create()))
+        self._once("context", self._make)
+        return self._context
+
+    def _make(self) -> None:
+        self._context = loaded_once(self._create())
 
     def prepare(self) -> None:
         context = self()
         if isinstance(context, ssl.SSLContext) and "wrap_socket" in vars(context):
             context.load_verify_locations(import_module("pip._vendor.certifi").where())
             context.load_default_certs()
+
+
+class _Once:
+    """Does each thing once, one after the other, and again if it failed."""
+
+    def __init__(self) -> None:
+        self._mutex = RLock()
+        self._done: set[object] = set()
+
+    def __call__(self, key: object, do: Callable[[], object]) -> None:
+        with self._mutex:
+            if key in self._done:
+                return
+            self._done.add(key)  # before it is: what it does may lead here again
+            try:
+                do()
+            except BaseException:
+                self._done.remove(key)
+                raise
 
 
 def loaded_once(context: Any) -> Any:
@@ -73,8 +95,8 @@ def loaded_once(context: Any) -> Any:
     inner = getattr(context, "_ctx", None)
     if sys.platform in {"darwin", "win32"} or not isinstance(inner, ssl.SSLContext):
         return context
-    loaded = Once[object, None]()
-    load, wrap = inner.load_verify_locations, inner.wrap_socket
+    once, load, load_own = _Once(), inner.load_verify_locations, inner.load_cert_chain
+    wrap, wrap_both_ways = inner.wrap_socket, inner.wrap_bio
 
     def load_system() -> None:
         # It looks for them before it does anything else; nobody is connected.
@@ -83,19 +105,29 @@ def loaded_once(context: Any) -> Any:
         inner.sslsocket_class, inner.sslobject_class = ssl.SSLSocket, ssl.SSLObject
 
     def load_default_certs(*_: object) -> None:
-        loaded.get("system", load_system)
+        once("system", load_system)
 
     def load_verify_locations(cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
-        loaded.get((cafile, capath, cadata), lambda: load(cafile, capath, cadata))
+        once(("trusted", cafile, capath, cadata), lambda: load(cafile, capath, cadata))
+
+    def load_cert_chain(*own: Any) -> None:
+        # To load it while others connect can crash OpenSSL.
+        once(("own", *own), lambda: load_own(*own))
 
     def wrap_socket(*args: Any, **kwargs: Any) -> ssl.SSLSocket:
         load_default_certs()
         return wrap(*args, **kwargs)
 
+    def wrap_bio(*args: Any, **kwargs: Any) -> ssl.SSLObject:  # for TLS by way of a proxy that speaks TLS
+        load_default_certs()
+        return wrap_both_ways(*args, **kwargs)
+
     # There is no class to derive from: pip has made the context, and loaded something already.
     vars(inner).update(
         load_default_certs=load_default_certs,
         load_verify_locations=load_verify_locations,
+        load_cert_chain=load_cert_chain,
         wrap_socket=wrap_socket,
+        wrap_bio=wrap_bio,
     )
     return inner

@@ -14,7 +14,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
@@ -74,9 +74,10 @@ class Prefetch:
         if not self._is_awake:
             return
         trail = _Trail(question, self._offers)
-        for requirement in applicable(requires(metadata), question.target):
-            if requirement.url is None and trail.narrows(requirement):
-                self._steps.put(partial(trail.requires, canonicalize_name(requirement.name)))
+        with suppress(InvalidRequirement):  # pip ignores such a version
+            for requirement in applicable(requires(metadata), question.target):
+                if requirement.url is None and trail.narrows(requirement):
+                    self._steps.put(partial(trail.requires, canonicalize_name(requirement.name)))
 
     def _look(self, text: str) -> None:
         requirement = parse(text)

@@ -142,12 +142,23 @@ class Walker:
 
     def _is_impossible(self, name: NormalizedName, version: Version, question: Question) -> bool:
         """Return whether a version requires something that the target cannot have at all."""
+        known = [
+            found for one in self._solved if (found := one.chosen.get(name)) and found.version == version
+        ]
+        # What is no reason against another file of it need not be looked for in this one: if it is one after
+        # all, a resolver is asked in vain.
+        if any(found.url is None and not self._lacks(found.requires, question) for found in known):
+            return False
+        link = self._offers.best(name, version, question.target)
+        return self._lacks(self._offers.requires(link) or (), question)
+
+    def _lacks(self, requires: tuple[str, ...], question: Question) -> bool:
         asked = [parse(one["text"]) for one in (*question.requirements, *question.constraints)]
         try:
-            requires = [*applicable(self._requires(name, version, question.target), question.target)]
+            required = [*applicable(requires, question.target)]
         except InvalidRequirement:
             return True  # pip ignores such a file
-        for requirement in requires:
+        for requirement in required:
             name = canonicalize_name(requirement.name)
             bound = requirement.specifier
             for root in asked:
@@ -156,14 +167,6 @@ class Walker:
             if requirement.url is None and not self._has_any(name, bound, question.target):
                 return True
         return False
-
-    def _requires(self, name: NormalizedName, version: Version, target: Target) -> tuple[str, ...]:
-        for known in self._solved:
-            found = known.chosen.get(name)
-            if found is not None and found.version == version and found.url is None:
-                return found.requires
-        link = self._offers.best(name, version, target)
-        return self._offers.requires(link) or ()
 
     def _has(self, name: str, version: Version, bound: SpecifierSet, target: Target) -> bool:
         return bound.contains(version, prereleases=True) and bool(self._offers.best(name, version, target))
