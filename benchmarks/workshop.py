@@ -19,10 +19,10 @@ SMALL = ("requests<3", "rich")
 """9 packages."""
 LARGE = ("fastapi[standard]", "sqlalchemy", "httpx", "pandas")
 """64 packages."""
-TLS = Path(__file__).resolve().parents[1] / "tests" / "data" / "tls"
-"""A certificate for loopback, and who signed it."""
 HUGE = ("jupyterlab", "rich", "sqlalchemy", "httpx", "pandas")
 """About 100 packages."""
+TLS = Path(__file__).resolve().parents[1] / "tests" / "data" / "tls"
+"""A certificate for loopback, and who signed it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -162,15 +162,21 @@ def test_a_file_that_is_named_is_trusted_too(monkeypatch: pytest.MonkeyPatch, tm
     assert found == ["unable to get local issuer certificate", "TLSv1.3"] * 2
 
 
-def test_a_file_that_is_missing_is_told_each_time_and_loaded_when_it_is_there(tmp_path: Path) -> None:
+def test_a_file_that_is_missing_is_told_each_time_and_loaded_when_it_is_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (nobody := tmp_path / "nobody.pem").write_text("")
+    monkeypatch.setenv("SSL_CERT_FILE", str(nobody))
     contexts, late = plain_and_ours(), tmp_path / "late.pem"
     for context in contexts:
         for _ in range(2):
             with pytest.raises(FileNotFoundError):
                 context.load_verify_locations(str(late), None, None)
     late.write_bytes(AUTHORITY.read_bytes())
-    for context in contexts:
-        context.load_verify_locations(str(late), None, None)
+    with listening(TRUSTED) as port:
+        for context in contexts:
+            context.load_verify_locations(str(late), None, None)
+            assert connect(context, port) == "TLSv1.3"
 
 
 @only_openssl
@@ -182,7 +188,7 @@ def test_the_certificate_of_the_client_is_loaded_once(monkeypatch: pytest.Monkey
         context.load_cert_chain(str(TRUSTED), None)
         context.load_cert_chain(str(TRUSTED), None, "geheim")
 
-    assert loaded == [(str(TRUSTED), None), (str(TRUSTED), None, "geheim")]
+    assert loaded == [(str(TRUSTED), None, None), (str(TRUSTED), None, "geheim")]
 
 
 @pytest.fixture
@@ -265,19 +271,18 @@ def test_all_sessions_share_one_context(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(made) == 1
 
 
-@pytest.mark.parametrize("found", [None, "missing"])
+@pytest.mark.parametrize("is_there", [False, True])
 def test_a_pip_without_such_a_context_is_used_as_it_is(
-    monkeypatch: pytest.MonkeyPatch, found: object
+    monkeypatch: pytest.MonkeyPatch, *, is_there: bool
 ) -> None:
-    if found:
-        monkeypatch.delattr(index_command, CREATE)
+    if is_there:
+        monkeypatch.setattr(index_command, CREATE, lambda: None)  # for want of TLS
     else:
-        monkeypatch.setattr(index_command, CREATE, lambda: None)
-
-    certificates.share()
+        monkeypatch.delattr(index_command, CREATE)
 
     assert borrow_for_indexes().build_session
-    assert found or getattr(index_command, CREATE)() is None
+    assert hasattr(index_command, CREATE) is is_there
+    assert not is_there or getattr(index_command, CREATE)() is None
 
 
 @pytest.mark.parametrize("certificate", [TRUSTED, STRANGER])

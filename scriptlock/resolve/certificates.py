@@ -50,39 +50,46 @@ class _Shared:
 
     def __init__(self, create: Callable[[], Any]) -> None:
         self._create = create
-        self._once = _Once()
+        self._load = _Loading()
         self._context: Any = None
+        self._loads_once = False
 
     def __call__(self) -> Any:
-        self._once("context", self._make)
+        self._load("context", self._make)
         return self._context
 
     def _make(self) -> None:
-        self._context = loaded_once(self._create())
+        made = self._create()
+        self._context = loaded_once(made)
+        self._loads_once = self._context is not made
 
     def prepare(self) -> None:
         context = self()
-        if isinstance(context, ssl.SSLContext) and "wrap_socket" in vars(context):
+        if self._loads_once:
             context.load_verify_locations(import_module("pip._vendor.certifi").where())
             context.load_default_certs()
 
 
-class _Once:
-    """Does each thing once, one after the other, and again if it failed."""
+class _Loading:
+    """Loads each thing once, one after the other.
+
+    Unlike :class:`~scriptlock.resolve.once.Once`, it tries again what failed, as pip would for the next
+    connection, and what it calls may lead to it again.
+    """
 
     def __init__(self) -> None:
         self._mutex = RLock()
-        self._done: set[object] = set()
+        self._loaded: set[object] = set()
 
-    def __call__(self, key: object, do: Callable[[], object]) -> None:
+    def __call__(self, key: object, load: Callable[[], object]) -> None:
         with self._mutex:
-            if key in self._done:
+            if key in self._loaded:
                 return
-            self._done.add(key)  # before it is: what it does may lead here again
+            self._loaded.add(key)  # now, for who comes back here from within
             try:
-                do()
+                load()
             except BaseException:
-                self._done.remove(key)
+                self._loaded.remove(key)
                 raise
 
 
@@ -95,8 +102,8 @@ def loaded_once(context: Any) -> Any:
     inner = getattr(context, "_ctx", None)
     if sys.platform in {"darwin", "win32"} or not isinstance(inner, ssl.SSLContext):
         return context
-    once, load, load_own = _Once(), inner.load_verify_locations, inner.load_cert_chain
-    wrap, wrap_both_ways = inner.wrap_socket, inner.wrap_bio
+    once, load, load_own = _Loading(), inner.load_verify_locations, inner.load_cert_chain
+    wrap, wrap_in_memory = inner.wrap_socket, inner.wrap_bio
 
     def load_system() -> None:
         # It looks for them before it does anything else; nobody is connected.
@@ -110,9 +117,9 @@ def loaded_once(context: Any) -> Any:
     def load_verify_locations(cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
         once(("trusted", cafile, capath, cadata), lambda: load(cafile, capath, cadata))
 
-    def load_cert_chain(*own: Any) -> None:
+    def load_cert_chain(certfile: Any, keyfile: Any = None, password: Any = None) -> None:
         # To load it while others connect can crash OpenSSL.
-        once(("own", *own), lambda: load_own(*own))
+        once(("own", certfile, keyfile, password), lambda: load_own(certfile, keyfile, password))
 
     def wrap_socket(*args: Any, **kwargs: Any) -> ssl.SSLSocket:
         load_default_certs()
@@ -120,7 +127,7 @@ def loaded_once(context: Any) -> Any:
 
     def wrap_bio(*args: Any, **kwargs: Any) -> ssl.SSLObject:  # for TLS by way of a proxy that speaks TLS
         load_default_certs()
-        return wrap_both_ways(*args, **kwargs)
+        return wrap_in_memory(*args, **kwargs)
 
     # There is no class to derive from: pip has made the context, and loaded something already.
     vars(inner).update(

@@ -70,7 +70,10 @@ class Sessions:
             self.for_files.close()
 
     def _proxies(self, url: str, no_proxy: str | None = None) -> dict[str, str]:
-        """Return what requests reads from the environment for each request, all of it, and for each host."""
+        """Return what requests looks up for each request: it goes through all of the environment for it.
+
+        Of a URL, only the host decides.
+        """
         host = "{0.scheme}://{0.netloc}".format(urlsplit(url))
         if (host, no_proxy) not in self._proxies_of:
             self._proxies_of[host, no_proxy] = self._borrowed.get_environ_proxies(host, no_proxy)

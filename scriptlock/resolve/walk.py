@@ -143,11 +143,13 @@ class Walker:
     def _is_impossible(self, name: NormalizedName, version: Version, question: Question) -> bool:
         """Return whether a version requires something that the target cannot have at all."""
         known = [
-            found for one in self._solved if (found := one.chosen.get(name)) and found.version == version
+            found.requires
+            for one in self._solved
+            if (found := one.chosen.get(name)) and (found.version, found.url) == (version, None)
         ]
         # What is no reason against another file of it need not be looked for in this one: if it is one after
         # all, a resolver is asked in vain.
-        if any(found.url is None and not self._lacks(found.requires, question) for found in known):
+        if not all(self._lacks(requires, question) for requires in known):
             return False
         link = self._offers.best(name, version, question.target)
         return self._lacks(self._offers.requires(link) or (), question)

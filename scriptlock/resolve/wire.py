@@ -30,10 +30,6 @@ ANEW = "max-age=0"
 """What a request says that pip was told to ask anew, however fresh the page is that is kept."""
 
 
-def nobody() -> None:
-    """Is told nothing."""
-
-
 class Wire:
     """Stands in for ``session.request``. Several threads may ask at once.
 
@@ -52,7 +48,7 @@ class Wire:
         send_for_file: Callable[..., Any] | None = None,
         kept: Kept | None = None,
         *,
-        asking: Callable[[], object] = nobody,
+        asking: Callable[[], object] = lambda: None,
     ) -> None:
         self._errors = (borrowed.PipError, borrowed.RequestException)
         self._new_response = borrowed.Response
