@@ -67,13 +67,15 @@ def is_gone(pid: int) -> bool:
 
 def test_one_process_answers_one_order_after_the_other() -> None:
     with conversation() as ask:
+        was_begun = ask.is_begun
         begun = ask.begin()
         answers = [answer(ask, order) for order in ("one", "two", "größer")]
-        is_the_same = ask.begin() is begun
+        is_the_same = ask.begin() is begun and ask.is_begun
 
     assert [order for order, _ in answers] == ["one", "two", "größer"]
     assert len({pid for _, pid in answers}) == 1
     assert is_the_same
+    assert (was_begun, ask.is_begun) == (False, False)
     assert is_gone(answers[0][1])
 
 

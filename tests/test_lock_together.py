@@ -19,6 +19,7 @@ from support.index import Index
 from support.scripts import script
 from support.wheels import wheel
 
+EXAMPLE = Path(__file__).parents[1] / "examples" / "http_report.py"
 REFUSING = """
 import json, os, sys
 for line in sys.stdin:
@@ -77,6 +78,47 @@ def test_a_worker_that_is_given_answers_for_all_scripts_and_is_ended(scripts: li
     (pid,) = {int(pid) for pid, _ in answers}
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+WRITES = """
+import sys
+from scriptlock import by_path
+from scriptlock.script import embed, parse
+
+text = open(sys.argv[1], "rb").read()
+lock = parse(text).lock
+by_path._load_what_writes_locks()
+before = {*sys.modules}
+embed(embed(text, None), lock)
+from scriptlock.pin_changes import changes_between
+changes_between(None, lock)
+print(*{*sys.modules} - before)
+"""
+
+
+def test_while_a_worker_works_all_is_loaded_that_writes_a_lock() -> None:
+    example = Path(__file__).parents[1] / "examples" / "http_report.py"
+
+    done = subprocess.run([sys.executable, "-c", WRITES, example], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "\n"
+
+
+def test_it_is_loaded_where_a_worker_was_begun_and_not_where_nothing_is_resolved(
+    scripts: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+    monkeypatch.setattr("scriptlock.by_path._load_what_writes_locks", lambda: loaded.append("all"))
+
+    with Conversation([sys.executable, "-c", REFUSING]) as worker:
+        (fresh,) = lock_files([EXAMPLE], worker=worker, write=False)
+        for_nothing = [*loaded]
+        worker.begin()
+        results = [*lock_files(scripts, worker=worker)]
+
+    assert (fresh.error, fresh.written, for_nothing) == (None, False, [])
+    assert len(results) == len(scripts)
+    assert loaded == ["all"]
 
 
 def test_an_interrupt_ends_the_worker_and_leaves_all_scripts_as_they_were(
