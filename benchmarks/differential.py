@@ -23,8 +23,8 @@ from packaging.specifiers import SpecifierSet
 
 from scriptlock.errors import ResolutionError
 from scriptlock.pip_configuration import index_options
-from scriptlock.resolve import Request, Resolution
 from scriptlock.resolve.pip_tools import PipTools
+from scriptlock.resolve.request import Request, Resolution
 from scriptlock.targets import MACOS_FLOOR, Target, make_target
 
 SETS = (

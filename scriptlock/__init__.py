@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from scriptlock.header import Header
     from scriptlock.install import Installer
     from scriptlock.model import Lock, Notice, Pin
-    from scriptlock.resolve import Request, Resolution, Resolver
+    from scriptlock.resolve.request import Request, Resolution, Resolver
     from scriptlock.script import Script, embed, parse
     from scriptlock.settings import Settings
     from scriptlock.targets import Target, select
@@ -47,9 +47,9 @@ _HOMES = {
     "NotLocked": "errors",
     "Notice": "model",
     "Pin": "model",
-    "Request": "resolve",
-    "Resolution": "resolve",
-    "Resolver": "resolve",
+    "Request": "resolve.request",
+    "Resolution": "resolve.request",
+    "Resolver": "resolve.request",
     "Script": "script",
     "ScriptlockError": "errors",
     "Settings": "settings",

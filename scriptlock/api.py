@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from scriptlock.cache.layout import Cache
     from scriptlock.install import Installer
     from scriptlock.locking import Notify
-    from scriptlock.resolve import Resolver
+    from scriptlock.resolve.request import Resolver
 
 
 def nobody(message: str, /) -> None:

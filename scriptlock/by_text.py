@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from scriptlock.chooser import Chooser
     from scriptlock.install import Installer
     from scriptlock.locking import Notify
-    from scriptlock.resolve import Resolver
+    from scriptlock.resolve.request import Resolver
 
 _NOTHING_DECLARED = "# /// script\n#\n# ///\n"
 """A script without a header runs like one whose header asks for nothing."""

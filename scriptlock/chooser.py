@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
     from scriptlock.cache.layout import Cache
-    from scriptlock.resolve import Resolver
+    from scriptlock.resolve.request import Resolver
 
 
 def lock_key(script: Script, interpreter: Interpreter) -> str:

@@ -10,7 +10,7 @@ from scriptlock.errors import ResolutionError
 from scriptlock.grid import Grid
 from scriptlock.header import Header
 from scriptlock.model import Lock, Pin
-from scriptlock.resolve import Request, Resolution, Resolver
+from scriptlock.resolve.request import Request, Resolution, Resolver
 from scriptlock.resolve.universal import environments, merge, verify
 
 Notify = Callable[[str], None]

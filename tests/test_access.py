@@ -13,14 +13,13 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from scriptlock.errors import ResolutionError
-from scriptlock.resolve import Request
 from scriptlock.resolve.access import Access
 from scriptlock.resolve.borrowed import borrow
-from scriptlock.resolve.indexes import Indexes
 from scriptlock.resolve.pip_tools import PipTools
 from scriptlock.resolve.protocol import make_order
+from scriptlock.resolve.request import Request
 from support.index import Index
-from support.resolvers import LINUX, answer_here, request_for, versions
+from support.resolvers import LINUX, answer_here, indexes_for, request_for, versions
 from support.wheels import sdist, wheel
 
 BORROWED = borrow()
@@ -36,7 +35,7 @@ def finders(request: Request, *places: Path | str) -> Iterator[tuple[Any, Any]]:
     """
     order = make_order(request, folder="/", cache_dir=None)
     configured: dict[str, str | list[str]] = {"retries": "0", "find-links": [*map(str, places)]}
-    with closing(Indexes(BORROWED, order, configured)) as indexes:
+    with closing(indexes_for(BORROWED, order, configured)) as indexes:
         access = Access(BORROWED, indexes, order)
         ours, pips = (access.repository(LINUX).finder for _ in range(2))
         del pips.find_all_candidates, pips.find_best_candidate

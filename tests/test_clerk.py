@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
 from scriptlock.errors import IndexUnreachable, ScriptlockError, UnknownPackage
-from scriptlock.resolve import Request, Resolution
+from scriptlock.resolve.crew import THREADS
 from scriptlock.resolve.pip_tools import PipTools
-from scriptlock.resolve.prefetch import THREADS
+from scriptlock.resolve.request import Request, Resolution
 from scriptlock.resolve.worker import MOST_SETTINGS
 from scriptlock.targets import Target, make_target
 from support.index import Index

@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from scriptlock.resolve.access import Access
 from scriptlock.resolve.borrowed import borrow
 from scriptlock.resolve.finding import ShortLists
-from scriptlock.resolve.indexes import Indexes
 from scriptlock.resolve.offers import Offers
 from scriptlock.resolve.protocol import make_order
 from scriptlock.targets import make_target
-from support.resolvers import request_for
+from support.resolvers import indexes_for, request_for
 
 BORROWED = borrow()
 TARGETS = (
@@ -73,7 +72,7 @@ def pips_finder(number: int, *, prereleases: bool) -> Any:
     """Return pip's finder for a target as the worker has pip make it; it asks nobody before it is told to."""
     request = request_for("tool", index_url="https://index.example/simple/", prereleases=prereleases)
     order = make_order(request, folder="/", cache_dir=None)
-    access = Access(BORROWED, Indexes(BORROWED, order, {}), order)
+    access = Access(BORROWED, indexes_for(BORROWED, order, {}), order)
     return access.repository(TARGETS[number]).finder
 
 

@@ -15,7 +15,7 @@ from scriptlock.grid import Grid, make_grid
 from scriptlock.header import Header
 from scriptlock.locking import make_lock
 from scriptlock.model import Lock
-from scriptlock.resolve import Choice, Request, Resolution
+from scriptlock.resolve.request import Choice, Request, Resolution
 from scriptlock.targets import make_target
 from support.resolvers import pin
 from support.scripts import script

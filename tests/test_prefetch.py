@@ -18,19 +18,19 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from scriptlock.errors import IndexUnreachable, ScriptlockError
-from scriptlock.resolve import Request
 from scriptlock.resolve.access import Access
 from scriptlock.resolve.answers import answers
 from scriptlock.resolve.borrowed import borrow
-from scriptlock.resolve.indexes import Indexes
+from scriptlock.resolve.crew import Crew
 from scriptlock.resolve.offers import Offers
 from scriptlock.resolve.pip_tools import PipTools
 from scriptlock.resolve.prefetch import Prefetch, _Trail
 from scriptlock.resolve.protocol import Question, failure, make_order, questions
+from scriptlock.resolve.request import Request
 from scriptlock.targets import Target
 from support.index import Index
 from support.pages import Answer
-from support.resolvers import LINUX, WINDOWS, answer_here, pin, request_for, versions
+from support.resolvers import LINUX, WINDOWS, answer_here, indexes_for, pin, request_for, versions
 from support.universes import TARGETS, Link, Universe, newest, roots, universes
 from support.wheels import Wheel, wheel
 
@@ -67,19 +67,31 @@ def question(request: Request) -> Question:
     return asked
 
 
-def finish(prefetch: Prefetch) -> None:
-    """Do all that there is to do, in this thread."""
-    while not prefetch._steps.empty():
-        prefetch._steps.put(None)
-        prefetch._work()
+class ByHand(Crew):
+    """Does nothing by itself."""
+
+    def __init__(self) -> None:
+        super().__init__(threads=0)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to do."""
+        return self._steps.empty()
+
+    def finish(self) -> None:
+        """Do all that there is to do, in this thread."""
+        while not self.is_idle:
+            self._steps.put(None)
+            self.work()
 
 
 def asked_for(*wheels: Wheel, request: Request, yanked: Iterable[str] = ()) -> dict[str, list[str]]:
     """Return what is asked for, by package: the versions whose metadata is."""
     asked = Asked(Universe(wheels=wheels, yanked=frozenset(yanked)))
-    prefetch = Prefetch(asked.offers, threads=0)
+    crew = ByHand()
+    prefetch = Prefetch(asked.offers, crew)
     prefetch.start(question(request))
-    finish(prefetch)
+    crew.finish()
     assert len(asked.pages) == len({*asked.pages})
     assert len(asked.files) == len({*asked.files})
     found: dict[str, list[str]] = {name: [] for name in asked.pages}
@@ -159,14 +171,15 @@ def test_what_a_resolver_would_not_take_is_not_asked_for(
 
 def test_a_question_is_followed_once_and_that_of_another_target_only_where_it_differs() -> None:
     asked = Asked(Universe(wheels=(wheel("tool", "1", tag=FOR_LINUX), wheel("tool", "1", tag=FOR_WINDOWS))))
-    prefetch = Prefetch(asked.offers, threads=0)
+    crew = ByHand()
+    prefetch = Prefetch(asked.offers, crew)
 
     prefetch.start(question(request_for("tool")))
-    finish(prefetch)
+    crew.finish()
     prefetch.start(question(request_for("tool")))
-    is_idle = prefetch._steps.empty()
+    is_idle = crew.is_idle
     prefetch.start(question(request_for("tool", targets=[WINDOWS])))
-    finish(prefetch)
+    crew.finish()
 
     assert is_idle
     assert asked.pages == ["tool"]
@@ -177,7 +190,8 @@ def test_what_a_resolver_came_upon_in_another_way_is_asked_for_in_a_hurry() -> N
     asked = Asked(
         Universe(wheels=(wheel("part", "1"), wheel("part", "2", requires=["deep"]), wheel("deep", "1")))
     )
-    prefetch = Prefetch(asked.offers, threads=0)
+    crew = ByHand()
+    prefetch = Prefetch(asked.offers, crew)
     told = wheel(
         "tool",
         "1",
@@ -191,17 +205,18 @@ def test_what_a_resolver_came_upon_in_another_way_is_asked_for_in_a_hurry() -> N
     )
 
     prefetch.hurry(question(request_for("tool")), told.metadata)
-    finish(prefetch)
+    crew.finish()
 
     assert (asked.pages, asked.files) == (["part"], ["part-1-py3-none-any.whl"])
 
 
 def test_what_cannot_be_read_is_nothing_to_ask_for() -> None:
-    prefetch = Prefetch(Asked(Universe(wheels=())).offers, threads=0)
+    crew = ByHand()
+    prefetch = Prefetch(Asked(Universe(wheels=())).offers, crew)
 
     prefetch.hurry(question(request_for("tool")), b"Metadata-Version: 2.1\nRequires-Dist: b!!!d >\n")
 
-    assert prefetch._steps.empty()
+    assert crew.is_idle
 
 
 def test_one_that_is_not_awake_looks_at_what_the_header_names_and_follows_it_when_it_wakes() -> None:
@@ -211,16 +226,17 @@ def test_one_that_is_not_awake_looks_at_what_the_header_names_and_follows_it_whe
         wheel("deep", "1"),
     ]
     asked = Asked(Universe(wheels=tuple(wheels)))
-    prefetch = Prefetch(asked.offers, threads=0, is_awake=False)
+    crew = ByHand()
+    prefetch = Prefetch(asked.offers, crew, is_awake=False)
 
     prefetch.start(question(request_for("tool", "part", "no @ https://a.example/no.whl")))
     prefetch.hurry(question(request_for("tool")), wheels[1].metadata)
-    finish(prefetch)
+    crew.finish()
     before = (sorted(asked.pages), [*asked.files])
     prefetch.wake()
-    finish(prefetch)
+    crew.finish()
     prefetch.start(question(request_for("deep")))
-    finish(prefetch)
+    crew.finish()
 
     assert before == (["part", "tool"], [])
     assert sorted(asked.pages) == ["deep", "part", "tool"]
@@ -312,10 +328,11 @@ class Trouble:
 def test_trouble_is_nobodys_until_somebody_needs_what_is_missing_and_meets_the_same() -> None:
     universe = Universe(wheels=(wheel("tool", "1", requires=["part", "other"]), wheel("other", "1")))
     asked = Asked(universe, Trouble("part", "other-1-py3-none-any.whl"))
-    prefetch = Prefetch(asked.offers, threads=0)
+    crew = ByHand()
+    prefetch = Prefetch(asked.offers, crew)
 
     prefetch.start(question(request_for("tool")))
-    finish(prefetch)
+    crew.finish()
 
     with pytest.raises(IndexUnreachable, match="no answer for part"):
         asked.offers.versions("part")
@@ -331,12 +348,13 @@ def test_several_are_asked_for_at_once_and_the_threads_end_when_nothing_more_is_
     universe = Universe(wheels=tuple(wheel(name, "1") for name in pages))
     asked = Asked(universe, lambda name: together.wait() if name in pages else None)
     before = {*threading.enumerate()}
-    prefetch = Prefetch(asked.offers, threads=3)
+    crew = Crew(3)
+    prefetch = Prefetch(asked.offers, crew)
 
     prefetch.start(question(request_for(*pages)))
     started = {*threading.enumerate()} - before
     together.wait()
-    prefetch.close()
+    crew.close()
     for thread in started:
         thread.join(30)
 
@@ -356,12 +374,13 @@ def test_nothing_more_is_begun_when_nobody_wants_it_any_more() -> None:
 
     asked = Asked(universe, hold_back)
     before = {*threading.enumerate()}
-    prefetch = Prefetch(asked.offers, threads=1)
+    crew = Crew(1)
+    prefetch = Prefetch(asked.offers, crew)
 
     prefetch.start(question(request_for("a", "b", "c")))
     (started,) = {*threading.enumerate()} - before
     met.wait()
-    prefetch.close()
+    crew.close()
     closed.set()
     started.join(30)
 
@@ -372,7 +391,7 @@ def test_nothing_more_is_begun_when_nobody_wants_it_any_more() -> None:
 def test_one_that_was_never_started_leaves_no_thread() -> None:
     before = threading.active_count()
 
-    Prefetch(Asked(Universe(wheels=())).offers).close()
+    Crew().close()
 
     assert threading.active_count() == before
 
@@ -398,8 +417,8 @@ def test_an_index_that_waits_for_several_requests_at_once_gets_them(
 def answered(order: Mapping[str, Any], *, threads: int) -> object:
     """Return what the worker would answer, with that many threads ahead of the resolver."""
     borrowed = borrow()
-    with closing(Indexes(borrowed, order, {"retries": "0"})) as indexes:
-        indexes.prefetch = Prefetch(indexes.offers, threads=threads)
+    with closing(indexes_for(borrowed, order, {"retries": "0"})) as indexes:
+        indexes.prefetch = Prefetch(indexes.offers, Crew(threads))
         try:
             return answers(borrowed, Access(borrowed, indexes, order), questions(order))
         except ScriptlockError as error:

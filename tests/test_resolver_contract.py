@@ -14,8 +14,8 @@ from scriptlock.errors import (
     ResolutionError,
     UnknownPackage,
 )
-from scriptlock.resolve import Choice, Resolution, Resolver
 from scriptlock.resolve.pip_tools import PipTools
+from scriptlock.resolve.request import Choice, Resolution, Resolver
 from support.index import Index
 from support.resolvers import (
     LINUX,

@@ -9,7 +9,7 @@ import pytest
 from scriptlock.api import lock
 from scriptlock.by_path import LockResult, lock_files
 from scriptlock.errors import NoHeader
-from scriptlock.resolve import Request, Resolution
+from scriptlock.resolve.request import Request, Resolution
 from scriptlock.script import parse
 from scriptlock.sharing import SharedLocks, distinct_first
 from support.resolvers import FakeResolver

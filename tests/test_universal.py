@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from scriptlock.errors import InvalidFooter, ResolutionError
 from scriptlock.model import Lock, Pin
-from scriptlock.resolve import Choice, Resolution
+from scriptlock.resolve.request import Choice, Resolution
 from scriptlock.resolve.universal import environments, merge, verify
 from scriptlock.targets import PLATFORMS, Target, make_target, select
 

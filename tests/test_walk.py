@@ -11,9 +11,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from scriptlock.errors import NoCompatibleWheel
-from scriptlock.resolve import Request
 from scriptlock.resolve.offers import Offers
 from scriptlock.resolve.protocol import Question, make_order, questions
+from scriptlock.resolve.request import Request
 from scriptlock.resolve.solutions import Chosen, Solution
 from scriptlock.resolve.walk import Walker
 from scriptlock.targets import Target, make_target

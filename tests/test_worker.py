@@ -16,8 +16,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from scriptlock.errors import ResolutionError
-from scriptlock.resolve import Choice, Resolution
 from scriptlock.resolve.pip_tools import PipTools
+from scriptlock.resolve.request import Choice, Resolution
 from scriptlock.targets import make_target
 from support.index import Index
 from support.resolvers import LINUX, WINDOWS, answer_here, request_for, versions

@@ -114,5 +114,30 @@ def test_a_worker_leaves_out_what_pip_imports_to_draw() -> None:
     assert (done.stdout, done.stderr) == ("False\n", "")
 
 
+CALLED = """
+import sys
+from scriptlock.resolve.borrowed import UNUSED, borrow, leave_out
+leave_out()
+borrow()
+from pip._internal.exceptions import InstallationSubprocessError
+from pip._internal.exceptions.build import escape
+print(repr(InstallationSubprocessError(command_description="make [it]", exit_code=3, output_lines=["no"])))
+print(escape("[it]"), [name for name in UNUSED if "rich.text" in name and not sys.modules[name].__spec__])
+"""
+
+
+def test_what_is_left_out_is_loaded_when_somebody_calls_it() -> None:
+    home = str(Path(scriptlock.__file__).parents[1])
+    boot = f"import sys; sys.path.append({home!r})\n"
+    without, usual = (
+        process.run([sys.executable, "-c", boot + code])
+        for code in (CALLED, CALLED.replace("leave_out()\n", "\n"))
+    )
+
+    assert (without.stdout, without.stderr) == (usual.stdout, usual.stderr)
+    assert "make" in without.stdout
+    assert without.stdout.endswith("\\[it] []\n")
+
+
 def test_what_is_left_out_is_there_otherwise() -> None:
     assert all(import_module(name).__spec__ for name in UNUSED)

@@ -21,8 +21,8 @@ from scriptlock.errors import (
     ToolError,
     UnknownPackage,
 )
-from scriptlock.resolve import Request
 from scriptlock.resolve.pip_tools import PipTools
+from scriptlock.resolve.request import Request
 from support.index import Index, nothing_listens
 from support.pages import Answer
 from support.resolvers import LINUX, WINDOWS, answer_here, request_for

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 
 from scriptlock.errors import ResolutionError, UnknownPackage
-from scriptlock.resolve import Request, Resolution
 from scriptlock.resolve.pip_tools import PipTools
+from scriptlock.resolve.request import Request, Resolution
 from scriptlock.targets import Target, make_target
 from support.index import Index
 from support.resolvers import LINUX, WINDOWS, answer_here, request_for, versions

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
 from scriptlock.errors import ConflictingRequirements, ResolutionError
-from scriptlock.resolve import Resolution
 from scriptlock.resolve.pip_tools import PipTools
+from scriptlock.resolve.request import Resolution
 from support.index import Index
 from support.resolvers import LINUX, WINDOWS, answer_here, pin, request_for, versions
 from support.wheels import wheel

@@ -11,9 +11,9 @@ import pytest
 
 from scriptlock import process
 from scriptlock.conversation import Conversation
-from scriptlock.resolve import Request
 from scriptlock.resolve.pip_tools import PipTools
 from scriptlock.resolve.protocol import make_order, read_answer
+from scriptlock.resolve.request import Request
 from scriptlock.resolve.rows import JSON
 from scriptlock.resolve.worker import MOST_BYTES, MOST_ROWS
 from support.index import Index

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from scriptlock.errors import ConflictingRequirements, NoCompatibleWheel, ResolutionError
-from scriptlock.resolve import Choice, Resolution
 from scriptlock.resolve.pip_tools import PipTools
+from scriptlock.resolve.request import Choice, Resolution
 from support.index import Index
 from support.resolvers import LINUX, answer_here, pin, request_for, versions
 from support.wheels import Wheel, wheel

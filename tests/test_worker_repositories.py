@@ -10,8 +10,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from scriptlock.errors import NoCompatibleWheel, ResolutionError
-from scriptlock.resolve import Choice
 from scriptlock.resolve.pip_tools import PipTools
+from scriptlock.resolve.request import Choice
 from scriptlock.resolve.static import promised
 from support.index import Index
 from support.repositories import Repository, repository

@@ -15,8 +15,8 @@ from packaging.markers import default_environment
 from packaging.tags import sys_tags
 
 from scriptlock.errors import NoCompatibleWheel, ResolutionError
-from scriptlock.resolve import Choice, Resolution
 from scriptlock.resolve.pip_tools import PipTools
+from scriptlock.resolve.request import Choice, Resolution
 from scriptlock.targets import Target, host_target, make_target
 from support.index import Index
 from support.pages import Answer

@@ -29,9 +29,8 @@ from scriptlock.model import Pin
 from scriptlock.pip_configuration import redact
 from scriptlock.resolve.borrowed import NAMES as RESOLVER_NAMES
 from scriptlock.resolve.borrowed import REACHING, Borrowed
-from scriptlock.resolve.kept import Kept
-from scriptlock.resolve.sessions import Sessions
-from scriptlock.resolve.wire import Wire, host, refuse_insecure
+from scriptlock.resolve.reach import Reach
+from scriptlock.resolve.urls import host
 
 NAMES: Mapping[str, str] = MappingProxyType(
     {
@@ -69,15 +68,9 @@ class Fetcher:
         self._shelves = Shelves(Cache(root=Path(order["root"])))
         self._preference = Preference(order["tags"])
         self._allow_sdist = frozenset(order["allow_sdist"])
-        sessions = Sessions(borrowed, configured, index_url=order["index_url"], folder=None)
-        self._session, options = sessions.plain, sessions.options
+        self._reach = Reach(borrowed, configured, index_url=order["index_url"], folder=order["cache_dir"])
         if refresh:
-            self._session.refresh_package = {":all:"}
-        kept = Kept(Path(order["cache_dir"]), options.trusted_hosts)
-        self._wire = Wire(borrowed, self._session.request, kept=kept)
-        self._session.request = self._wire.request
-        self._collector = borrowed.create_collector(self._session, options)
-        refuse_insecure(options, self._session.is_secure_origin, borrowed)
+            self._reach.session.refresh_package = {":all:"}
 
     def fetch_all(self, pins: Sequence[Pin]) -> list[str]:
         """Put a wheel of each pin into the store; return the names of those that come as source instead.
@@ -114,8 +107,10 @@ class Fetcher:
         try:
             return self._take(pin, choose(pin, offers, self._preference))
         except NotOffered as error:
-            if self._wire.forbidden:
-                error.hint = f"{', '.join(sorted(self._wire.forbidden))} refused to say what it has (403)"
+            if self._reach.wire.forbidden:
+                error.hint = (
+                    f"{', '.join(sorted(self._reach.wire.forbidden))} refused to say what it has (403)"
+                )
             raise
 
     def _named(self, pin: Pin, url: str) -> Offer:
@@ -150,10 +145,10 @@ class Fetcher:
         """
 
         def read(page: Any) -> list[Any]:
-            content = self._collector.fetch_response(page)
+            content = self._reach.collector.fetch_response(page)
             return list(on_page(content, self._borrowed.parse_links, hashes)) if content else []
 
-        found = self._collector.collect_sources(project_name=name, candidates_from_page=read)
+        found = self._reach.collector.collect_sources(project_name=name, candidates_from_page=read)
         for source in filter(None, chain(found.find_links, found.index_urls)):
             yield from source.page_candidates()
             yield from map(from_link, source.file_links())
@@ -165,7 +160,7 @@ class Fetcher:
         """
         for _ in range(ATTEMPTS):
             digest, received = hashlib.sha256(), 0
-            response = self._session.get(offer.url, headers=AS_IT_IS, stream=True)
+            response = self._reach.session.get(offer.url, headers=AS_IT_IS, stream=True)
             try:
                 with response, target.open("wb") as file:
                     for chunk in self._borrowed.response_chunks(response, CHUNK):

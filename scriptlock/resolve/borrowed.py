@@ -7,9 +7,8 @@ that release reads one sentence about it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType, ModuleType, SimpleNamespace
 from typing import Any
 
@@ -26,6 +25,7 @@ SOLVER = "pip._internal.resolution.resolvelib"
 
 NAMES: Mapping[str, str] = MappingProxyType(
     {
+        "version": "pip:__version__",
         "create_command": "pip._internal.commands:create_command",
         "IndexGroupCommand": INDEXES,
         "build_session": f"{INDEXES}._build_session",
@@ -49,6 +49,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "valid_tags_set": f"{PYTHON}._valid_tags_set",
         "TargetPython": PYTHON,
         "Tag": "pip._vendor.packaging.tags:Tag",
+        "Requirement": "pip._vendor.packaging.requirements:Requirement",
         "Version": "pip._vendor.packaging.version:Version",
         "markers": "pip._vendor.packaging.markers:",
         "default_environment": "pip._vendor.packaging.markers:default_environment",
@@ -85,20 +86,23 @@ NAMES: Mapping[str, str] = MappingProxyType(
 )
 """Where each is found, as ``module:attribute.attribute``."""
 REACHING = tuple(
-    "IndexGroupCommand Link PipError RequestException Response build_session collect_sources "
+    "IndexGroupCommand Link PipError RequestException Requirement Response build_session collect_sources "
     "block_size create_collector fetch_response get_environ_proxies index_group is_secure_origin "
     "link_hashes make_option_group links links_read_time networking parse_links read_time requesting "
-    "responses update_index_urls user_agent".split()
+    "responses update_index_urls user_agent version".split()
 )
 """Those that are enough to ask indexes; they alone are imported in half the time."""
 
 
 UNUSED = (
-    "pip._vendor.rich.traceback",  # would draw errors, and brings a library that colours source code
-    "pip._vendor.rich.progress",  # would draw downloads
+    *(
+        f"pip._vendor.rich.{name}"  # would draw what it does, and errors
+        for name in "console highlighter live logging markup measure progress segment style text theme "
+        "traceback".split()
+    ),
     "pip._vendor.pkg_resources",  # would look for what is installed
 )
-"""What pip and pip-tools import for what never happens in a worker; a tenth of all that they import."""
+"""What pip and pip-tools import for what hardly ever happens in a worker; a sixth of all that they import."""
 
 
 class Borrowed(SimpleNamespace):
@@ -106,17 +110,38 @@ class Borrowed(SimpleNamespace):
 
 
 class _Unused(ModuleType):
-    """Has whatever is imported from it."""
+    """Has whatever is imported from it, and makes room for the real module when somebody uses that."""
 
-    def __getattr__(self, name: str) -> type:
+    def __getattr__(self, name: str) -> _Name:
         if name.startswith("__"):
             raise AttributeError(name)
-        return type(name, (), {})
+        return _Name(name, (), {"stands_for": (self.__name__, name)})
 
 
-def leave_out(modules: Iterable[str] = UNUSED) -> None:
-    """Have nothing imported where one of these modules is, in this process."""
-    for name in modules:
+class _Name(type):
+    """What can be imported and inherited from in the place of a function or class, and called."""
+
+    stands_for: tuple[str, str]
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        return cls._real()(*args, **kwargs)
+
+    def __getattr__(cls, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(cls._real(), name)
+
+    def _real(cls) -> Any:
+        for name in UNUSED:  # they use each other
+            if isinstance(sys.modules.get(name), _Unused):
+                del sys.modules[name]
+        module, name = cls.stands_for
+        return getattr(import_module(module), name)
+
+
+def leave_out() -> None:
+    """Load what is hardly ever used only once it is, in this process."""
+    for name in UNUSED:
         sys.modules.setdefault(name, _Unused(name))
 
 
@@ -158,6 +183,8 @@ def _find(path: str) -> Any:
 
 
 def _version(tool: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(tool)
     except PackageNotFoundError:

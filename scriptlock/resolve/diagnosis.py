@@ -24,9 +24,8 @@ from scriptlock.resolve.borrowed import Borrowed
 from scriptlock.resolve.explain import explain
 from scriptlock.resolve.origins import asked_by, header_of
 from scriptlock.resolve.protocol import Question
-from scriptlock.resolve.references import file_named_by
+from scriptlock.resolve.urls import file_named_by, host
 from scriptlock.resolve.wants import Bounds, File, PythonWant, Want
-from scriptlock.resolve.wire import host
 
 
 def causes(borrowed: Borrowed, error: BaseException) -> Sequence[tuple[Any, Any]]:

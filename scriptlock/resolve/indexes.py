@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cache, partial
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from packaging.utils import NormalizedName, canonicalize_name
@@ -14,60 +13,43 @@ from packaging.utils import NormalizedName, canonicalize_name
 from scriptlock.errors import IndexUnreachable
 from scriptlock.resolve.borrowed import Borrowed
 from scriptlock.resolve.choices import download_sha256
-from scriptlock.resolve.kept import Kept
 from scriptlock.resolve.metadata import Metadata
 from scriptlock.resolve.offers import Offers
 from scriptlock.resolve.pages import Page
 from scriptlock.resolve.prefetch import Prefetch
+from scriptlock.resolve.reach import Reach
 from scriptlock.resolve.rows import JSON, Row, checked, in_utc
-from scriptlock.resolve.sessions import Sessions
-from scriptlock.resolve.wire import Wire, host, refuse_insecure
+from scriptlock.resolve.urls import host
 
 
 class Indexes:
     """What all targets of an order share: connections, pages, and metadata.
 
     :param borrowed: what :data:`~scriptlock.resolve.borrowed.REACHING` names, at least.
-    :param configured: pip's options for reaching indexes, as ``index_options`` returns them.
-    :raises ResolutionError: if pip would quietly ignore one of the indexes.
+    :param reach: closed by :meth:`close`.
     """
 
-    def __init__(
-        self, borrowed: Borrowed, order: Mapping[str, Any], configured: Mapping[str, str | list[str]]
-    ) -> None:
-        self._borrowed = borrowed
-        self.configured = configured
+    def __init__(self, borrowed: Borrowed, reach: Reach, order: Mapping[str, Any]) -> None:
+        self._borrowed, self._reach = borrowed, reach
+        self.configured, self.session, self.wire = reach.configured, reach.session, reach.wire
         self.allow_sdist = frozenset[NormalizedName](order["allow_sdist"])
-        folder, moment = order["cache_dir"], order["exclude_newer"]
         borrowed.links.parse_iso_datetime = lambda text: in_utc(borrowed.read_time(text))
-        self._sessions = Sessions(borrowed, configured, index_url=order["index_url"], folder=folder)
-        self.session, options = self._sessions.plain, self._sessions.options
-        refuse_insecure(options, self.session.is_secure_origin, borrowed)
-        self._kept = kept = Kept(Path(folder) if folder else None, options.trusted_hosts)
         self._pages: list[tuple[str, str, bytes, Page]] = []
-        self.wire = Wire(
-            borrowed, self.session.request, self._sessions.request_file, kept, asking=self._follow
-        )
-        self.session.request = self.wire.request
-        self.metadata = Metadata(self.wire.metadata, kept, self.wire.metadata_anew)
+        self.metadata = Metadata(self.wire.metadata, reach.kept, self.wire.metadata_anew)
         self.download_sha256 = cache(partial(download_sha256, session=self.session))
-        self._collector = borrowed.create_collector(self.session, options=options)
+        moment = order["exclude_newer"]
         self.offers = Offers(
             self._listed,
             self.metadata.of,
             allow_sdist=self.allow_sdist,
             exclude_newer=datetime.fromisoformat(moment) if moment else None,
         )
-        self.prefetch = Prefetch(self.offers, is_awake=False)
-
-    def _follow(self) -> None:
-        self.prefetch.wake()
+        self.prefetch = Prefetch(self.offers, reach.crew, is_awake=False)
+        self.wire.listen(self.prefetch.wake)
 
     def close(self) -> None:
-        """Close every connection, those included on which pip gave up half-way."""
-        self.prefetch.close()
-        self.wire.close()
-        self._sessions.close()
+        """Close every connection."""
+        self._reach.close()
 
     def links(self, name: str) -> Iterator[Any]:
         """Yield every link that the indexes and find-links have for a package, fitting or not."""
@@ -80,11 +62,11 @@ class Indexes:
         while self._pages:
             name, url, body, page = self._pages.pop()
             if told := page.to_keep():
-                self._kept.keep_rows(url, name, body, *told)
+                self._reach.kept.keep_rows(url, name, body, *told)
             yield
 
     def _listed(self, name: str) -> Iterator[Any]:
-        found = self._collector.collect_sources(
+        found = self._reach.collector.collect_sources(
             project_name=name, candidates_from_page=partial(self._read, canonicalize_name(name))
         )
         # What an index calls a file is the page itself, of which nobody tells the age.
@@ -94,7 +76,7 @@ class Indexes:
             yield from source.page_candidates()
 
     def _read(self, name: str, page: Any) -> Iterable[Any]:
-        content = self._collector.fetch_response(page)
+        content = self._reach.collector.fetch_response(page)
         if content is None:
             return ()
         if not content.content_type.lower().startswith(JSON):
@@ -108,7 +90,7 @@ class Indexes:
             except (ValueError, TypeError, AttributeError):
                 raise unreadable from None
 
-        kept = self._kept.rows(page.url, name, content.content)
+        kept = self._reach.kept.rows(page.url, name, content.content)
         try:
             read = Page(name, content.content, make, kept)
         except (ValueError, RecursionError):

@@ -10,8 +10,8 @@ from pathlib import Path
 from scriptlock.conversation import Conversation
 from scriptlock.errors import ToolError
 from scriptlock.pip_configuration import redact
-from scriptlock.resolve import Request, Resolution
 from scriptlock.resolve.protocol import asks_for_nothing, empty_answer, make_order, read_answer
+from scriptlock.resolve.request import Request, Resolution
 
 
 def start_worker(order: str) -> subprocess.CompletedProcess[str]:

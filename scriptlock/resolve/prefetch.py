@@ -8,40 +8,36 @@ all is kept, nobody waits for anything, and to follow what is required would onl
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread
+from threading import Lock
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from scriptlock.resolve.crew import Crew
 from scriptlock.resolve.metadata import requires
 from scriptlock.resolve.offers import Offers
 from scriptlock.resolve.protocol import Question
 from scriptlock.resolve.solutions import applicable, parse
 
-THREADS = 9
-"""With the resolver itself, as many connections to one host as pip's session keeps open."""
-
 
 class Prefetch:
-    """Follows what targets require, in threads for which nobody waits.
+    """Follows what targets require, by a crew for which nobody waits.
 
     :param is_awake: False to look at no more than what the headers name, until :meth:`wake`.
     """
 
-    def __init__(self, offers: Offers, *, threads: int = THREADS, is_awake: bool = True) -> None:
+    def __init__(self, offers: Offers, crew: Crew, *, is_awake: bool = True) -> None:
         self._offers = offers
-        self._steps = SimpleQueue[Callable[[], object] | None]()
+        self._crew = crew
         self._is_awake = is_awake
         self._later = SimpleQueue[Question]()
-        self._is_closed = False
         self._begun: set[tuple[str, tuple[str, ...]]] = set()
-        self._threads = [Thread(target=self._work, daemon=True) for _ in range(threads)]
 
     def start(self, question: Question) -> None:
         """Begin to ask for what a target needs, unless that was begun before."""
@@ -49,15 +45,13 @@ class Prefetch:
         if whole in self._begun:
             return
         self._begun.add(whole)
-        for thread in self._threads:  # now: once there is something to do, the first keeps the others waiting
-            if thread.ident is None:
-                thread.start()
+        self._crew.begin()
         self._later.put(question)
         if self._is_awake:
             self.wake()
         else:
             for asked in question.requirements:
-                self._steps.put(partial(self._look, asked["text"]))
+                self._crew.put(partial(self._look, asked["text"]))
 
     def wake(self) -> None:
         """Follow whatever was begun: an index is being asked for something."""
@@ -77,7 +71,7 @@ class Prefetch:
         with suppress(InvalidRequirement):  # pip ignores such a version
             for requirement in applicable(requires(metadata), question.target):
                 if requirement.url is None and trail.narrows(requirement):
-                    self._steps.put(partial(trail.requires, canonicalize_name(requirement.name)))
+                    self._crew.put(partial(trail.requires, canonicalize_name(requirement.name)))
 
     def _look(self, text: str) -> None:
         requirement = parse(text)
@@ -86,22 +80,11 @@ class Prefetch:
 
     def _plan(self, trail: _Trail, requirement: Requirement) -> None:
         if requirement.url is None and trail.narrows(requirement):
-            self._steps.put(partial(self._follow, trail, canonicalize_name(requirement.name)))
+            self._crew.put(partial(self._follow, trail, canonicalize_name(requirement.name)))
 
     def _follow(self, trail: _Trail, name: NormalizedName) -> None:
         for requirement in trail.follow(name):
             self._plan(trail, requirement)
-
-    def close(self) -> None:
-        """Begin nothing more."""
-        self._is_closed = True
-        for _ in self._threads:
-            self._steps.put(None)
-
-    def _work(self) -> None:
-        while (step := self._steps.get()) and not self._is_closed:
-            with suppress(Exception):  # who needs it meets the same trouble, and can tell it
-                step()
 
 
 class _Trail:

@@ -31,7 +31,7 @@ from scriptlock import errors
 from scriptlock.errors import ResolutionError, ScriptlockError, ToolError
 from scriptlock.model import Pin
 from scriptlock.pip_configuration import redact
-from scriptlock.resolve import Choice, Request, Resolution
+from scriptlock.resolve.request import Choice, Request, Resolution
 from scriptlock.targets import Target
 
 FAILURES: Mapping[str, type[ResolutionError]] = {

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from packaging.requirements import Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from scriptlock.errors import NoCompatibleWheel, ResolutionError
+from scriptlock.resolve.urls import file_named_by
 
 REPOSITORIES = frozenset({"git+https", "git+http"})
 """The schemes of references to repositories that need no user name, which a lock would not keep."""
@@ -52,11 +53,6 @@ def refuse_unpinnable(requirement: Requirement, header: str, allow_sdist: Collec
             raise ResolutionError(f"{filename} is not how wheels are named (PEP 427)", (header,)) from None
         if found != canonicalize_name(requirement.name):
             raise ResolutionError(f"{filename} is a wheel of {found}, not of {requirement.name}", (header,))
-
-
-def file_named_by(url: str) -> str:
-    """Return the last part of a URL's path: nothing secret is in it."""
-    return unquote(urlsplit(url).path.rpartition("/")[2])
 
 
 def address(url: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from copy import copy
 from functools import cached_property
-from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,8 +12,6 @@ from scriptlock.pip_configuration import as_arguments
 from scriptlock.resolve import certificates
 from scriptlock.resolve.borrowed import Borrowed
 
-USER_AGENT = f"pip/{version('pip')} (scriptlock)"
-"""pip first: some indexes answer in another way to what they do not know."""
 PLAIN = ("--no-input", "--no-color", "--no-cache-dir")
 """Options of pip for a process that nobody looks at."""
 
@@ -83,7 +80,8 @@ class Sessions:
         options = copy(self.options)
         options.cache_dir = folder
         # pip's own starts three programs to find out about this machine, and tells it to the index.
-        self._borrowed.networking.user_agent = lambda: USER_AGENT
+        # It is first here, too: some indexes answer in another way to what they do not know.
+        self._borrowed.networking.user_agent = lambda: f"pip/{self._borrowed.version} (scriptlock)"
         self._borrowed.responses.CONTENT_CHUNK_SIZE = BLOCK
         self._borrowed.requesting.get_environ_proxies = self._proxies
         session = self._borrowed.build_session(self._command, options)

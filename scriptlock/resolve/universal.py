@@ -11,7 +11,7 @@ from packaging.markers import Marker
 
 from scriptlock.errors import ResolutionError
 from scriptlock.model import Lock, Pin
-from scriptlock.resolve import Choice, Resolution
+from scriptlock.resolve.request import Choice, Resolution
 from scriptlock.targets import Target, select
 
 _FACTS = ("sys_platform", "platform_machine", "implementation_name")

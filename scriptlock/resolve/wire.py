@@ -19,7 +19,7 @@ from scriptlock.resolve.borrowed import Borrowed
 from scriptlock.resolve.freshness import VALIDATORS, validators
 from scriptlock.resolve.kept import Answer, Kept
 from scriptlock.resolve.once import Once
-from scriptlock.resolve.references import file_named_by
+from scriptlock.resolve.urls import file_named_by, host
 
 OFFLINE_HINT = "a script whose lock is fresh and whose environment is ready runs without any index"
 PAGES = ("text/html", "application/vnd.pypi.simple.v1+html", "application/vnd.pypi.simple.v1+json")
@@ -38,7 +38,6 @@ class Wire:
     :param send: the ``request`` of a session that keeps nothing.
     :param send_for_file: that of one that keeps files.
     :param kept: pages of earlier resolutions.
-    :param asking: is called before an index is asked for anything.
     """
 
     def __init__(
@@ -47,18 +46,23 @@ class Wire:
         send: Callable[..., Any],
         send_for_file: Callable[..., Any] | None = None,
         kept: Kept | None = None,
-        *,
-        asking: Callable[[], object] = lambda: None,
     ) -> None:
         self._errors = (borrowed.PipError, borrowed.RequestException)
         self._new_response = borrowed.Response
         self._send = send
         self._send_for_file = send_for_file or send
         self._kept = kept or Kept(None)
-        self._asking = asking
+        self._has_asked = False
+        self._listener: Callable[[], object] = lambda: None
         self._pages = Once[str, Any]()
         self._streams: list[Any] = []
         self._forbidden: set[str] = set()
+
+    def listen(self, listener: Callable[[], object]) -> None:
+        """Have somebody called whenever an index is asked for anything; now, if one was already."""
+        self._listener = listener
+        if self._has_asked:
+            listener()
 
     @property
     def forbidden(self) -> set[str]:
@@ -144,7 +148,8 @@ class Wire:
         return response
 
     def _ask(self, send: Callable[..., Any], method: str, url: str, *args: Any, **kwargs: Any) -> Any:
-        self._asking()
+        self._has_asked = True
+        self._listener()
         try:
             return send(method, url, *args, **kwargs)
         except self._errors as error:
@@ -201,12 +206,6 @@ def refuse_insecure(options: Any, is_secure: Callable[[Any], bool], borrowed: Bo
                 f"pip ignores {host(url)}, which is asked without encryption",
                 hint=f"use https, or `trusted-host = {host(url)}` in pip's configuration",
             )
-
-
-def host(url: str) -> str:
-    """Return the host of a URL, with the port if it has one, and nothing secret."""
-    parts = urlsplit(url)
-    return parts.netloc.rpartition("@")[2] or parts.path
 
 
 def _cause(error: BaseException) -> str:

@@ -11,17 +11,19 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from signal import SIGTERM, signal
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scriptlock.errors import ScriptlockError
 from scriptlock.pip_configuration import take_configuration
 from scriptlock.resolve.borrowed import NAMES, borrow, borrow_for_indexes, leave_out
-from scriptlock.resolve.indexes import Indexes
-from scriptlock.resolve.protocol import failure, in_turn, questions
+from scriptlock.resolve.reach import Reach
+
+if TYPE_CHECKING:  # to load what looks into pages takes as long as to ask for them
+    from scriptlock.resolve.indexes import Indexes
 
 MOST_ROWS = 60_000
 """Rows of index pages with which to go on to the next order; they take some 100 MB."""
@@ -83,16 +85,18 @@ class Clerk:
         """Return the answer to an order: resolutions, or why there are none."""
         try:
             indexes = self._indexes_for(order)
-            asked = list(questions(order))
-            indexes.prefetch.start(asked[in_turn(asked)[0]])
-            # While the first answers are under way there is time to load the rest.
             from scriptlock.resolve.access import Access
             from scriptlock.resolve.answers import answers
+            from scriptlock.resolve.protocol import in_turn, questions
 
+            asked = list(questions(order))
+            indexes.prefetch.start(asked[in_turn(asked)[0]])
             borrowed = borrow(self._names)
             access = Access(borrowed, indexes, order)
             return {"resolutions": answers(borrowed, access, asked)}
         except ScriptlockError as error:
+            from scriptlock.resolve.protocol import failure
+
             return failure(error)
 
     def keep(self) -> bool:
@@ -125,8 +129,20 @@ class Clerk:
                 self._indexes.pop(next(iter(self._indexes))).close()
             if self._configured is None:
                 self._configured = take_configuration(order["folder"])
-            self._indexes[key] = Indexes(borrowed, order, self._configured)
+            index_url, folder = order["index_url"], order["cache_dir"]
+            reach = Reach(borrowed, self._configured, index_url=index_url, folder=folder, keeps_files=True)
+            reach.ask_ahead(_requirements(order))
+            # While the first pages are under way there is time to load what looks into them.
+            from scriptlock.resolve.indexes import Indexes
+
+            self._indexes[key] = Indexes(borrowed, reach, order)
         return self._indexes[key]
+
+
+def _requirements(order: Mapping[str, Any]) -> Iterable[str]:
+    """Return what the targets of an order ask for, each once."""
+    asked = (entry["text"] for target in order["targets"] for entry in target["requirements"])
+    return dict.fromkeys(asked)
 
 
 def respond(order: Mapping[str, Any], names: Mapping[str, str] = NAMES) -> dict[str, Any]:

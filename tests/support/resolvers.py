@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import datetime
+from typing import Any
 
 from packaging.markers import Marker
 from packaging.requirements import Requirement
@@ -24,7 +25,10 @@ from scriptlock.errors import (
     UnknownPackage,
 )
 from scriptlock.model import Pin
-from scriptlock.resolve import Choice, Request, Resolution
+from scriptlock.resolve.borrowed import Borrowed
+from scriptlock.resolve.indexes import Indexes
+from scriptlock.resolve.reach import Reach
+from scriptlock.resolve.request import Choice, Request, Resolution
 from scriptlock.resolve.worker import Clerk
 from scriptlock.targets import Target, make_target
 from support.wheels import Wheel
@@ -95,6 +99,14 @@ def worker_here() -> Iterator[Callable[[str], subprocess.CompletedProcess[str]]]
         finally:
             os.environ.clear()
             os.environ.update(before)
+
+
+def indexes_for(
+    borrowed: Borrowed, order: Mapping[str, Any], configured: Mapping[str, str | list[str]]
+) -> Indexes:
+    """Return what the worker asks for the answer to an order."""
+    reach = Reach(borrowed, configured, index_url=order["index_url"], folder=order["cache_dir"])
+    return Indexes(borrowed, reach, order)
 
 
 class Idle:
