@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         UncoveredHost,
     )
     from scriptlock.header import Header
-    from scriptlock.install import Installer
+    from scriptlock.install.installer import Installer
     from scriptlock.model import Lock, Notice, Pin
     from scriptlock.resolve.request import Request, Resolution, Resolver
     from scriptlock.script import Script, embed, parse
@@ -38,7 +38,7 @@ _HOMES = {
     "Cache": "cache.layout",
     "Environment": "cache.environments",
     "Header": "header",
-    "Installer": "install",
+    "Installer": "install.installer",
     "InvalidFooter": "errors",
     "InvalidScript": "errors",
     "Lock": "model",

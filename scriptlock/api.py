@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from scriptlock.cache.environments import Environment
     from scriptlock.cache.layout import Cache
-    from scriptlock.install import Installer
+    from scriptlock.install.installer import Installer
     from scriptlock.locking import Notify
     from scriptlock.resolve.request import Resolver
 

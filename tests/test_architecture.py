@@ -149,3 +149,11 @@ def loaded_by(statement: str) -> set[str]:
     command = [sys.executable, "-I", "-c", f"{statement}\nimport sys\nprint(*sys.modules)"]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
     return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("worker", ["resolve.worker", "install.fetch_worker"])
+def test_a_worker_reaches_the_indexes_before_it_loads_what_looks_into_their_answers(worker: str) -> None:
+    loaded = loaded_by(f"import scriptlock.{worker}")
+
+    assert loaded.isdisjoint({"packaging", "pip", "installer", "scriptlock.model", "scriptlock.targets"})
+    assert "scriptlock.resolve.reach" in loaded

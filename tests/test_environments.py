@@ -27,7 +27,7 @@ from scriptlock.cache.environments import (
 from scriptlock.cache.layout import Cache
 from scriptlock.cache.leases import Lease
 from scriptlock.errors import CacheError, EnvironmentBusy, InstallError, Offline, ToolError
-from scriptlock.install import EmptyEnvironment, Installer
+from scriptlock.install.installer import EmptyEnvironment, Installer
 from scriptlock.install.pip import PipInstaller
 from scriptlock.interpreters import Interpreter, find_interpreter
 from scriptlock.model import Pin

@@ -10,7 +10,7 @@ import pytest
 from scriptlock.cache.environments import Environment, open_environment
 from scriptlock.cache.layout import Cache
 from scriptlock.errors import InstallError
-from scriptlock.install import Installer
+from scriptlock.install.installer import Installer
 from scriptlock.install.pip import PipInstaller
 from scriptlock.install.store import StoreInstaller
 from scriptlock.interpreters import find_interpreter

@@ -19,8 +19,7 @@ from scriptlock.cache.environments import Environment, open_environment
 from scriptlock.cache.layout import Cache
 from scriptlock.errors import CacheError, InstallError, Offline, ToolError
 from scriptlock.install.fetch import BOOT, Order, fetching
-from scriptlock.install.fetch_worker import respond
-from scriptlock.install.fetcher import NAMES
+from scriptlock.install.fetch_worker import NAMES, respond
 from scriptlock.install.store import StoreInstaller
 from scriptlock.interpreters import Interpreter, find_interpreter
 from scriptlock.model import Pin

@@ -13,7 +13,7 @@ from packaging.version import InvalidVersion, Version
 
 from scriptlock.cache.skeleton import make
 from scriptlock.errors import InstallError
-from scriptlock.install import EmptyEnvironment, Fill, Hasty, Installer
+from scriptlock.install.installer import EmptyEnvironment, Fill, Hasty, Installer
 from scriptlock.interpreters import Interpreter
 from scriptlock.model import Pin
 

@@ -19,7 +19,7 @@ from scriptlock.cache.layout import Cache
 from scriptlock.cache.leases import Lease, patience
 from scriptlock.cache.records import write_durably
 from scriptlock.errors import CacheError, ToolError
-from scriptlock.install import Installer
+from scriptlock.install.installer import Installer
 from scriptlock.interpreters import Interpreter, is_unchanged
 from scriptlock.model import Pin
 

@@ -1,6 +1,7 @@
 """The process that fetches wheels into the store: an order on standard input, its answer on standard output.
 
 A process of its own, since reading pip's configuration changes the logging of the whole process.
+What looks into pages and wheels is loaded while the first pages are under way.
 """
 
 from __future__ import annotations
@@ -11,23 +12,25 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from packaging.utils import canonicalize_name
-from packaging.version import Version
-
-from scriptlock.cache.layout import Cache
 from scriptlock.errors import CacheError, InstallError, ResolutionError, ScriptlockError
-from scriptlock.install.fetcher import NAMES, Fetcher
-from scriptlock.install.offers import NotOffered
-from scriptlock.install.shelves import Shelves
-from scriptlock.install.shelving import shelve
 from scriptlock.install.threads import usable_processors
 from scriptlock.install.unpackers import Shelve, copied, in_turn
-from scriptlock.model import Pin
 from scriptlock.pip_configuration import redact, take_configuration
-from scriptlock.resolve.borrowed import borrow, leave_out
+from scriptlock.resolve.borrowed import NAMES as RESOLVER_NAMES
+from scriptlock.resolve.borrowed import REACHING, borrow, leave_out
+from scriptlock.resolve.reach import Reach
+
+NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "response_chunks": "pip._internal.network.utils:response_chunks",
+        "HTTPError": "pip._vendor.urllib3.exceptions:HTTPError",
+    }
+    | {name: RESOLVER_NAMES[name] for name in REACHING}
+)
+"""What is borrowed of pip, as :mod:`scriptlock.resolve.borrowed` writes it."""
 
 
 def main() -> None:
@@ -38,7 +41,7 @@ def main() -> None:
     leave_out()
     order = json.load(sys.stdin)
     # Before there are threads, and before pip is loaded, which copies have no use for.
-    with answers, copied(_into_store(order), _copies(len(order["pins"]))) as copies:
+    with answers, copied(partial(_into_store, order), _copies(len(order["pins"]))) as copies:
         json.dump(respond(order, copies=copies), answers)
 
 
@@ -50,6 +53,12 @@ def _copies(wheels: int) -> int:
 
 
 def _into_store(order: Mapping[str, Any]) -> Shelve:
+    from pathlib import Path
+
+    from scriptlock.cache.layout import Cache
+    from scriptlock.install.shelves import Shelves
+    from scriptlock.install.shelving import shelve
+
     return partial(shelve, Shelves(Cache(root=Path(order["root"]))))
 
 
@@ -66,14 +75,22 @@ def respond(
     try:
         borrowed = borrow(names)
         configured = take_configuration(order["folder"])
-        pins = [_pin(told) for told in order["pins"]]
+        index_url, folder = order["index_url"], order["cache_dir"]
+        reach = Reach(borrowed, configured, index_url=index_url, folder=folder)
+        reach.ask_ahead(pin["name"] for pin in order["pins"] if pin["url"] is None)
+
+        from scriptlock.install.fetcher import Fetcher, pin_of
+        from scriptlock.install.offers import NotOffered
+
+        pins = [*map(pin_of, order["pins"])]
         # More threads at once would only keep each other from unpacking.
         unpack = in_turn(copies or [_into_store(order)] * usable_processors())
         try:
-            source = Fetcher(borrowed, order, configured, unpack).fetch_all(pins)
+            source = Fetcher(borrowed, reach, order, unpack).fetch_all(pins)
         except NotOffered:
             # A page that pip has kept for some minutes may be older than the lock.
-            source = Fetcher(borrowed, order, configured, unpack, refresh=True).fetch_all(pins)
+            reach = Reach(borrowed, configured, index_url=index_url, folder=folder, refresh=True)
+            source = Fetcher(borrowed, reach, order, unpack).fetch_all(pins)
         return {"source": source}  # noqa: TRY300 - what is caught below may come from anywhere above
     except (InstallError, ResolutionError) as error:
         return _failure("InstallError", error)
@@ -87,12 +104,3 @@ def respond(
 
 def _failure(kind: str, error: ScriptlockError) -> dict[str, Any]:
     return {"failure": {"kind": kind, "reason": redact(str(error)), "hint": error.hint}}
-
-
-def _pin(told: Mapping[str, Any]) -> Pin:
-    return Pin(
-        name=canonicalize_name(told["name"]),
-        version=Version(told["version"]),
-        hashes=tuple(told["hashes"]),
-        url=told["url"],
-    )

@@ -10,6 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
 from scriptlock.cache.layout import Cache
 from scriptlock.errors import InstallError, ResolutionError
 from scriptlock.install.offers import (
@@ -27,19 +30,10 @@ from scriptlock.install.tags import Preference
 from scriptlock.install.unpackers import Shelve
 from scriptlock.model import Pin
 from scriptlock.pip_configuration import redact
-from scriptlock.resolve.borrowed import NAMES as RESOLVER_NAMES
-from scriptlock.resolve.borrowed import REACHING, Borrowed
+from scriptlock.resolve.borrowed import Borrowed
 from scriptlock.resolve.reach import Reach
 from scriptlock.resolve.urls import host
 
-NAMES: Mapping[str, str] = MappingProxyType(
-    {
-        "response_chunks": "pip._internal.network.utils:response_chunks",
-        "HTTPError": "pip._vendor.urllib3.exceptions:HTTPError",
-    }
-    | {name: RESOLVER_NAMES[name] for name in REACHING}
-)
-"""What is borrowed of pip, as :mod:`scriptlock.resolve.borrowed` writes it."""
 THREADS = 16
 ATTEMPTS = 3
 """How often to begin a file whose connection breaks off."""
@@ -47,30 +41,27 @@ CHUNK = 1 << 18
 AS_IT_IS = MappingProxyType({"Accept-Encoding": "identity"})
 
 
+def pin_of(told: Mapping[str, Any]) -> Pin:
+    """Return a pin as an order tells it."""
+    return Pin(
+        name=canonicalize_name(told["name"]),
+        version=Version(told["version"]),
+        hashes=tuple(told["hashes"]),
+        url=told["url"],
+    )
+
+
 class Fetcher:
     """Pip's session and its collection of links, and the store to fill.
 
-    :param configured: pip's options for reaching indexes, as ``index_options`` returns them.
     :param shelve: puts a file that was fetched into the store.
-    :param refresh: ask for every page again, however fresh the one that pip has kept.
     """
 
-    def __init__(
-        self,
-        borrowed: Borrowed,
-        order: Mapping[str, Any],
-        configured: Mapping[str, str | list[str]],
-        shelve: Shelve,
-        *,
-        refresh: bool = False,
-    ) -> None:
-        self._borrowed, self._shelve = borrowed, shelve
+    def __init__(self, borrowed: Borrowed, reach: Reach, order: Mapping[str, Any], shelve: Shelve) -> None:
+        self._borrowed, self._reach, self._shelve = borrowed, reach, shelve
         self._shelves = Shelves(Cache(root=Path(order["root"])))
         self._preference = Preference(order["tags"])
         self._allow_sdist = frozenset(order["allow_sdist"])
-        self._reach = Reach(borrowed, configured, index_url=order["index_url"], folder=order["cache_dir"])
-        if refresh:
-            self._reach.session.refresh_package = {":all:"}
 
     def fetch_all(self, pins: Sequence[Pin]) -> list[str]:
         """Put a wheel of each pin into the store; return the names of those that come as source instead.

@@ -13,8 +13,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from scriptlock.errors import InstallError
-from scriptlock.install import EmptyEnvironment, commands
+from scriptlock.install import commands
 from scriptlock.install.inspection import Spoiled, examine, opened
+from scriptlock.install.installer import EmptyEnvironment
 from scriptlock.install.record import Row, record
 from scriptlock.install.shelves import Bytecode, StoredWheel
 from scriptlock.install.threads import for_each, usable_processors

@@ -18,7 +18,7 @@ from packaging.utils import NormalizedName
 
 from scriptlock import pip_configuration, process
 from scriptlock.errors import InstallError, Offline, ToolError
-from scriptlock.install import EmptyEnvironment
+from scriptlock.install.installer import EmptyEnvironment
 from scriptlock.model import Pin
 from scriptlock.pip_configuration import as_variables, redact
 from scriptlock.resolve.references import allowing

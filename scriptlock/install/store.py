@@ -11,9 +11,9 @@ from packaging.utils import NormalizedName
 
 from scriptlock.cache.layout import Cache
 from scriptlock.errors import InstallError, Offline
-from scriptlock.install import EmptyEnvironment, Fill
 from scriptlock.install.compile import compile_in_background, python_name
 from scriptlock.install.inspection import Spoiled
+from scriptlock.install.installer import EmptyEnvironment, Fill
 from scriptlock.install.link import Filling
 from scriptlock.install.shelves import Shelves, StoredWheel
 from scriptlock.install.tags import Preference

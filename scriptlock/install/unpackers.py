@@ -9,26 +9,30 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from scriptlock.errors import ToolError
-from scriptlock.model import Pin
 
-Shelve = Callable[[Path, str, str, Pin], None]
+if TYPE_CHECKING:
+    from scriptlock.model import Pin
+
+Shelve = Callable[[Path, str, str, "Pin"], None]
 """Does what :func:`scriptlock.install.shelving.shelve` does, for one store."""
 
 
 @contextmanager
-def copied(shelve: Shelve, count: int) -> Iterator[list[Shelve]]:
+def copied(make: Callable[[], Shelve], count: int) -> Iterator[list[Shelve]]:
     """Give what does it in a process of its own, several times; fewer where the system has no more of them.
 
     Each does one thing at a time. This process may have only one thread yet.
+
+    :param make: is called in each of them.
     """
     with ExitStack() as held:
         copies: list[Shelve] = []
         with suppress(OSError):
             while len(copies) < count:
-                copies.append(held.enter_context(_Copy(shelve)))
+                copies.append(held.enter_context(_Copy(make)))
         yield copies
 
 
@@ -51,14 +55,14 @@ def in_turn(unpackers: Sequence[Shelve]) -> Shelve:
 class _Copy:
     """A copy of this process, which ends with it, be it killed."""
 
-    def __init__(self, shelve: Shelve) -> None:
+    def __init__(self, make: Callable[[], Shelve]) -> None:
         here, there = socket.socketpair()
         with here, there:
             self._process = os.fork()
             if not self._process:
                 try:
                     here.close()
-                    _serve(shelve, there)
+                    _serve(make, there)
                 finally:
                     os._exit(0)  # what this process does in the end is not for a copy to do
             self._channel = here.makefile("rwb")
@@ -82,8 +86,9 @@ class _Copy:
             raise failure
 
 
-def _serve(shelve: Shelve, channel: socket.socket) -> None:
+def _serve(make: Callable[[], Shelve], channel: socket.socket) -> None:
     """Answer each wheel with what went wrong, until nobody asks any more."""
+    shelve = make()
     with channel.makefile("rwb") as stream:
         while True:
             wheel = pickle.load(stream)  # noqa: S301 - from ourselves

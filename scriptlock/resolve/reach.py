@@ -23,6 +23,7 @@ class Reach:
     :param index_url: takes the place of the configured index.
     :param folder: where what they answered is kept; None for nowhere.
     :param keeps_files: whether pip keeps its files there, too.
+    :param refresh: ask for every page again, however fresh the one that was kept.
     :raises ResolutionError: if pip would quietly ignore one of the indexes.
     """
 
@@ -34,6 +35,7 @@ class Reach:
         index_url: str | None,
         folder: str | None,
         keeps_files: bool = False,
+        refresh: bool = False,
     ) -> None:
         self.configured = configured
         self._requirement = borrowed.Requirement
@@ -41,6 +43,8 @@ class Reach:
             borrowed, configured, index_url=index_url, folder=folder if keeps_files else None
         )
         self.session, options = self._sessions.plain, self._sessions.options
+        if refresh:
+            self.session.refresh_package = {":all:"}
         refuse_insecure(options, self.session.is_secure_origin, borrowed)
         self.kept = Kept(Path(folder) if folder else None, options.trusted_hosts)
         request = self.session.request

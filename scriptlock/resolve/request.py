@@ -1,4 +1,4 @@
-"""Who chooses versions."""
+"""What a resolver is asked for, and gives."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from scriptlock.cache.environments import environment_key, open_environment
 from scriptlock.cache.layout import Cache
-from scriptlock.install import EmptyEnvironment, Installer
+from scriptlock.install.installer import EmptyEnvironment, Installer
 from scriptlock.install.pip import PipInstaller
 from scriptlock.install.store import StoreInstaller
 from scriptlock.interpreters import Interpreter, find_interpreter

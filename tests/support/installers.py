@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scriptlock.cache.environments import Environment
 from scriptlock.errors import InstallError
-from scriptlock.install import EmptyEnvironment
+from scriptlock.install.installer import EmptyEnvironment
 from scriptlock.model import Pin
 from support.wheels import Distribution
 

@@ -56,7 +56,7 @@ def _main(root: str, copies: str, deed: str) -> None:
     orders: list[Order] = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own
     alone = partial(shelve, Shelves(Cache(root=Path(root))))
     answers: list[Exception | None] = []
-    with copied(alone, int(copies)) as several:
+    with copied(lambda: alone, int(copies)) as several:
         DEEDS[deed]()
         put = in_turn(several or [alone])
         for order in orders:
