@@ -27,15 +27,17 @@ if TYPE_CHECKING:
         UncoveredHost,
     )
     from scriptlock.header import Header
-    from scriptlock.install.installer import Installer
+    from scriptlock.install.installer import EmptyEnvironment, Installer
     from scriptlock.model import Lock, Notice, Pin
-    from scriptlock.resolve.request import Request, Resolution, Resolver
+    from scriptlock.resolve.request import Choice, Request, Resolution, Resolver
     from scriptlock.script import Script, embed, parse
     from scriptlock.settings import Settings
     from scriptlock.targets import Target, select
 
 _HOMES = {
     "Cache": "cache.layout",
+    "Choice": "resolve.request",
+    "EmptyEnvironment": "install.installer",
     "Environment": "cache.environments",
     "Header": "header",
     "Installer": "install.installer",
@@ -70,6 +72,8 @@ _HOMES = {
 
 __all__ = [
     "Cache",
+    "Choice",
+    "EmptyEnvironment",
     "Environment",
     "Header",
     "Installer",
