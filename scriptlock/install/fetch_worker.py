@@ -82,6 +82,7 @@ def respond(
         from scriptlock.install.fetcher import Fetcher, pin_of
         from scriptlock.install.offers import NotOffered
 
+        reach.crew.close()  # from here on there are threads enough, and connections
         pins = [*map(pin_of, order["pins"])]
         # More threads at once would only keep each other from unpacking.
         unpack = in_turn(copies or [_into_store(order)] * usable_processors())
