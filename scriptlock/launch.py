@@ -106,8 +106,10 @@ def cache_root(environ: "Mapping[str, str]") -> str | None:
         if sys.platform != "linux" or "ANDROID_DATA" in environ or caches == "/.cache":
             return None
         root = f"{caches}/scriptlock"
-    if not root.startswith("/"):
+    if not root.startswith("/") or root.startswith("//"):
         return None
+    # As pathlib writes it: who looks for what is in use compares texts.
+    root = "/" + "/".join([part for part in root.split("/") if part not in ("", ".")])
     found = os.lstat(root)
     return root if found.st_uid == os.geteuid() and found.st_mode & (KIND | SHARED) == FOLDER else None
 
