@@ -49,7 +49,8 @@ class Source:
     def words(self, arguments: Sequence[str]) -> list[str]:
         """Return what a Python is to be started with; a text that lies nowhere is put where it looks then."""
         if self.file is not None:
-            return [name_for_python(os.fspath(self.file)), *arguments]
+            # By the name that it was given: a script may start itself by what it is called.
+            return [name_for_python(os.fspath(self.file) if self.is_ours else self.name), *arguments]
         # Not an argument of -c: that has a limit, and everybody could read it in the list of processes.
         descriptor = _anonymous_file(self.text)
         if self.name == STANDARD_INPUT:
