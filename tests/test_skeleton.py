@@ -57,6 +57,17 @@ def test_what_is_drawn_is_what_virtualenv_made(tmp_path: Path, memory: Path) -> 
     assert done.stdout.split() == [str(tmp_path / "drawn" / "deeper"), str(HOST.executable.parent.parent)]
 
 
+@pytest.mark.parametrize("way", ["link/made", "real/../link/made"])
+def test_a_folder_may_lie_behind_a_link(tmp_path: Path, memory: Path, way: str) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+
+    make(tmp_path / way, HOST, memory)
+    make(tmp_path / "drawn", HOST, memory)
+
+    assert contents(tmp_path / "drawn") == contents(tmp_path / "real" / "made")
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"python": 1}', "null"])
 def test_notes_that_cannot_be_read_are_made_anew(text: str, tmp_path: Path, memory: Path) -> None:
     make(tmp_path / "first", HOST, memory)

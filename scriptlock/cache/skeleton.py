@@ -108,19 +108,20 @@ def _by_virtualenv(folder: Path, interpreter: Interpreter, memory: Path) -> tupl
         reason = f"virtualenv cannot make an environment from {interpreter.executable}: {error}"
         raise ToolError(reason) from error
     creator = session.creator
+    home = Path(creator.dest)  # where the folder really is: a parent may be a link
     python = ".".join(map(str, creator.interpreter.version_info[:2]))
     schemes = {
-        "data": folder,
+        "data": home,
         # No package may write among the headers of Python itself, which some platforms link here.
-        "headers": folder / "include" / "site" / f"python{python}",
+        "headers": home / "include" / "site" / f"python{python}",
         "platlib": Path(creator.platlib),
         "purelib": Path(creator.purelib),
         "scripts": Path(creator.script_dir),
     }
-    seen = look(folder)
+    seen = look(home)
     skeleton = Skeleton(
-        python=Path(creator.exe).relative_to(folder).as_posix(),
-        schemes={name: path.relative_to(folder).as_posix() for name, path in schemes.items()},
+        python=Path(creator.exe).relative_to(home).as_posix(),
+        schemes={name: path.relative_to(home).as_posix() for name, path in schemes.items()},
         **(seen or {"folders": (), "links": {}, "files": {}}),
     )
     return skeleton, seen is not None

@@ -62,6 +62,32 @@ def test_a_symlink_is_run_by_its_own_name_beside_what_it_leads_to(tmp_path: Path
     assert done == Done(code=0, out=f"link {tmp_path / 'link'} {tmp_path}\n", err="")
 
 
+@pytest.mark.parametrize("word", ["./a.py", "../here/a.py", ".//a.py", "a.py"])
+def test_the_first_run_and_every_other_call_a_script_by_the_name_that_it_was_given(
+    word: str, tmp_path: Path, cli: Cli
+) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    (folder / "a.py").write_text(script(body=WHERE))
+
+    first, again = (cli("run", word, cwd=folder) for _ in range(2))
+
+    assert first == again
+    assert first.out.split()[0] == word
+
+
+def test_a_cache_may_lie_behind_a_link(
+    ready: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    monkeypatch.setenv("SCRIPTLOCK_CACHE_DIR", str(tmp_path / "link" / "cache"))
+
+    done = [cli("run", ready) for _ in range(2)]
+
+    assert done == [Done(code=0, out=RICH_SHOWN, err="")] * 2
+
+
 def test_a_link_that_leads_nowhere_or_round_in_circles_is_named(tmp_path: Path, cli: Cli) -> None:
     nowhere, circle = tmp_path / "nowhere", tmp_path / "circle"
     nowhere.symlink_to("gone.py")
