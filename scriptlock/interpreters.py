@@ -227,14 +227,28 @@ def _packaging() -> str:
 
 
 def _ask(executable: Path) -> dict[str, Any]:
-    """Run the probe there: isolated, without site-packages, so that only our packaging can be imported."""
-    argv = [str(executable), "-I", "-S", probe.__file__, _packaging()]
-    try:
-        done = process.run(argv)
-        answer: dict[str, Any] = json.loads(done.stdout)
-    except (OSError, ValueError) as error:
-        raise ToolError(f"{executable} does not say what it can install") from error
+    """Run the probe there: isolated, without site-packages, so that only that packaging can be imported."""
+    answer = _answer(executable, _packaging()) or _answer(executable, _old_packaging())
+    if answer is None:
+        raise ToolError(f"{executable} does not say what it can install")
     return answer
+
+
+def _answer(executable: Path, packaging: str) -> dict[str, Any] | None:
+    with suppress(OSError, ValueError):
+        done = process.run([str(executable), "-I", "-S", probe.__file__, packaging])
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+    return None
+
+
+def _old_packaging() -> str:
+    """Return where there is a packaging for the oldest Pythons, which ours may have left behind."""
+    from virtualenv.seed.wheels.embed import get_embed_wheel
+
+    bundled = get_embed_wheel("pip", ".".join(map(str, OLDEST)))
+    assert bundled is not None  # noqa: S101 - it has one for every Python that it knows
+    return str(bundled.path / "pip" / "_vendor")
 
 
 def _interpreter(file: Mapping[str, str | int], answer: Mapping[str, Any]) -> Interpreter:

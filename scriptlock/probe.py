@@ -1,7 +1,7 @@
 """What an interpreter says of itself.
 
 Imported by the interpreter that runs scriptlock, and run as a program by every other one, the oldest
-of which is 3.9; the standard library and packaging are all it may import.
+of which is 3.9; the standard library and a packaging are all it may import.
 """
 
 from __future__ import annotations

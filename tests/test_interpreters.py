@@ -5,6 +5,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -304,6 +305,22 @@ def test_a_python_that_cannot_say_what_it_installs_is_an_error(find: Find, tmp_p
         find(str(python))
 
     assert str(caught.value) == f"{python} does not say what it can install"
+
+
+def test_a_python_that_our_packaging_has_left_behind_says_it_all_the_same(
+    find: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = fake_python(tmp_path / "bin", "3.98.1")
+    usual = find(str(python))
+    (tmp_path / "packaging").mkdir()
+    (tmp_path / "packaging" / "__init__.py").write_text("raise ImportError('too old')")
+    monkeypatch.setattr("scriptlock.interpreters._packaging", lambda: str(tmp_path))
+
+    found = find(str(python))
+
+    # An older packaging may know fewer tags, and prefer others.
+    assert replace(found, tags=usual.tags) == usual
+    assert 0 < len({*found.tags} & {*usual.tags}) == len(found.tags)
 
 
 def test_an_interpreter_is_unchanged_until_its_file_changes(find: Find, tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ LIAR = """\
 #!{python} -S
 import collections, os, platform, runpy, sys, sysconfig
 
-if os.path.isdir(sys.argv[-1]):
-    # The folder of packaging, which is written for the real version and has to be imported before the lie.
+if os.path.isdir(sys.argv[-1]) or ".whl" in sys.argv[-1]:
+    # Where packaging is, which is written for the real version and has to be imported before the lie.
     sys.path.append(sys.argv[-1])
     import packaging.markers, packaging.tags
 with open({log!r}, "a") as log:
