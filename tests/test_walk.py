@@ -332,6 +332,21 @@ def test_an_optional_python_that_cannot_have_something_is_given_up_where_others_
     assert walked(*files, chosen=both, asked=question(asked, optional=True)) is None
 
 
+def test_no_python_is_given_up_for_what_a_version_requires_that_is_not_for_it() -> None:
+    files = [
+        wheel("tool", "2", requires=["part==2"], requires_python=">=3.12.1"),
+        wheel("tool", "1", requires=["part==1"]),
+        wheel("part", "2", tag="cp313-cp313-win_amd64"),
+        wheel("part", "1"),
+    ]
+    universe = Universe(wheels=tuple(files))
+    walker = Walker(offers_of(universe))
+    walker.learn(solution(universe, WINDOWS_NEW, {"tool": "2", "part": "2"}))
+    asked = request_for("tool", targets=[make_target("windows-amd64", (3, 11))])
+
+    assert walker.follow(question(asked, optional=True)) is None
+
+
 def test_only_what_a_target_can_have_and_nothing_it_could_do_better_without_is_to_be_kept() -> None:
     names = ("good", "gains", "misfit", "yanked")
     files = [

@@ -80,6 +80,39 @@ def test_a_version_that_vanished_or_asks_for_another_python_is_given_up_alone(in
     assert versions(found) == {"beside": "1", "gone": "2", "moved": "0.9", "rebuilt": "0.9"}
 
 
+def test_a_version_that_is_not_to_be_had_takes_nothing_else_back_for_years(index: Index) -> None:
+    index.add(wheel("tool", "1"), wheel("tool", "2", requires=["part>=1"]), wheel("part", "1"))
+    index.add(wheel("part", "2", requires_python=">=3.12"), wheel("beside", "1"), wheel("beside", "2"))
+    preferred = [pin("part", "2"), pin("beside", "1")]
+
+    (found,) = RESOLVER.resolve(request_for("tool", "beside", preferred=preferred))
+
+    assert versions(found) == {"beside": "1", "part": "1", "tool": "2"}
+
+
+def test_what_is_new_is_as_new_as_it_can_be_and_only_pins_that_it_contradicts_are_given_up(
+    index: Index,
+) -> None:
+    index.add(wheel("tool", "1"), wheel("tool", "2", requires=["part>=2"]), wheel("part", "1"))
+    index.add(wheel("part", "2", requires=["beside"]), wheel("beside", "1"), wheel("beside", "2"))
+    preferred = [pin("part", "1"), pin("beside", "1")]
+
+    (found,) = RESOLVER.resolve(request_for("tool", "part", "beside", preferred=preferred))
+
+    assert versions(found) == {"beside": "1", "part": "2", "tool": "2"}
+
+
+def test_a_pin_stays_where_giving_it_up_makes_nothing_newer(index: Index) -> None:
+    index.add(wheel("tool", "1"), wheel("tool", "2", requires=["part>=2"]))
+    index.add(wheel("part", "1"), wheel("part", "1.5"), wheel("part", "2"))
+    index.add(wheel("top", "1", requires=["part<2"]))
+    preferred = [pin("part", "1"), pin("top", "1")]
+
+    (found,) = RESOLVER.resolve(request_for("tool", "part", "top", preferred=preferred))
+
+    assert versions(found) == {"part": "1", "tool": "1", "top": "1"}
+
+
 def test_a_yanked_pin_and_a_prerelease_are_kept_and_the_yank_is_told(index: Index) -> None:
     index.add(wheel("tool", "1"), yanked=True)
     index.add(wheel("tool", "2"), wheel("brave", "1"), wheel("brave", "2rc1"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from scriptlock.resolve.borrowed import Borrowed
 from scriptlock.resolve.choices import choices
 from scriptlock.resolve.protocol import Question, failure, in_turn
 from scriptlock.resolve.references import refuse_unpinnable
+from scriptlock.resolve.solutions import Solution
 from scriptlock.resolve.solve import solve
 from scriptlock.resolve.walk import Walker
 
@@ -51,8 +52,29 @@ def _answer(borrowed: Borrowed, access: Access, walker: Walker, question: Questi
         # What others have may be kept here, but not at the price of a newer version of something else.
         if len(preferred) > len(question.preferred) and walker.pays(question, solution):
             solution, notes = solve(borrowed, access, question)
+        # Nor may a pin keep something old that is new here, or is to be chosen anew.
+        while obstacles := walker.obstacles(question, solution):
+            fewer = _without(question, obstacles)
+            other, others_notes = solve(borrowed, access, fewer)
+            if not _has_newer(other, solution, question):
+                break
+            question, solution, notes = fewer, other, others_notes
         walker.learn(solution)
     return {"choices": choices(solution, access.indexes.download_sha256), "notes": notes}
+
+
+def _without(question: Question, names: Collection[str]) -> Question:
+    kept = {name: version for name, version in question.preferred.items() if name not in names}
+    return replace(question, preferred=kept)
+
+
+def _has_newer(one: Solution, other: Solution, question: Question) -> bool:
+    """Return whether one solution has something newer than the other, apart from what was preferred."""
+    return any(
+        found.version < one.chosen[name].version
+        for name, found in other.chosen.items()
+        if name in one.chosen and name not in question.preferred
+    )
 
 
 def _named(error: ResolutionError, question: Question, several: Sequence[Question]) -> ResolutionError:

@@ -93,6 +93,10 @@ class Offers:
             self._best[key] = next((_link(file.listed) for file in readable), None)
         return self._best[key]
 
+    def can_have(self, name: str, version: str, target: Target) -> bool:
+        """Return whether there is a file of a version for the target."""
+        return self.best(name, Version(version), target) is not None
+
     def learn(self, link: Any, requires: Iterable[str]) -> None:
         """Remember what a wheel's metadata asks for."""
         self._requires.put(link, tuple(requires))

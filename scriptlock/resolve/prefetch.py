@@ -131,7 +131,8 @@ class _Trail:
         """Yield the versions that a resolver would try, the first one first."""
         bounds, question = self._bounds[name], self._question
         preferred = question.preferred.get(name)
-        if preferred and bounds.contains(preferred, prereleases=True):
+        is_fitting = preferred and bounds.contains(preferred, prereleases=True)
+        if preferred and is_fitting and self._offers.can_have(name, preferred, question.target):
             yield Version(preferred)
         fitting = (
             version

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -21,6 +21,11 @@ from scriptlock.resolve.solutions import Solution
 from scriptlock.resolve.soundness import circles_survived, refuse_unsound
 from scriptlock.resolve.sources import SourcePolicy
 from scriptlock.targets import Target
+
+
+class NotToBeHad(Exception):
+    """There is no file of a preferred version for the target."""
+
 
 Found = tuple[dict[str, Any], dict[str, frozenset[str]]]
 """pip's candidates, and the extras that were asked for, both by normalised name."""
@@ -82,18 +87,37 @@ def _solve(borrowed: Borrowed, access: Access, question: Question, repository: R
     pip-tools lets go of preferences only while nothing else is in the conflict, so what it gives up
     on is tried again with fewer of them.
     """
-    preferred = dict(question.preferred)
+    preferred, offers = dict(question.preferred), access.indexes.offers
+
+    def can_have(name: str) -> bool:
+        return name not in preferred or offers.can_have(name, preferred[name], question.target)
+
+    _look_first(repository.finder, can_have)
     with Ignored() as ignored:
         while True:
             try:
                 return _attempt(borrowed, repository, question, preferred)
             except IndexUnreachable:
                 raise
+            except NotToBeHad:
+                preferred = {name: version for name, version in preferred.items() if can_have(name)}
             except (borrowed.PipError, ResolutionError) as error:
                 if not preferred:
                     diagnosis = Diagnosis(borrowed, access, repository, question, ignored)
                     raise diagnosis.explain(error) from error
                 preferred = _without(preferred, causes(borrowed, error))
+
+
+def _look_first(finder: Any, can_have: Callable[[str], bool]) -> None:
+    """End an attempt at a preferred version that is not to be had, for which pip would go back years."""
+    find = finder.find_best_candidate
+
+    def find_best_candidate(project_name: str, *args: Any, **kwargs: Any) -> Any:
+        if not can_have(canonicalize_name(project_name)):
+            raise NotToBeHad(project_name)
+        return find(project_name, *args, **kwargs)
+
+    finder.find_best_candidate = find_best_candidate
 
 
 def _without(preferred: Mapping[str, str], causes: Sequence[tuple[Any, Any]]) -> dict[str, str]:

@@ -6,7 +6,8 @@ bound holds, and nothing newer could be had here that was out of reach there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from itertools import takewhile
 from typing import Any
@@ -70,17 +71,33 @@ class Walker:
             and (here := self._offers.best(name, found.version, question.target)) is not None
             # To prefer it would be to pin it, and what is pinned may be yanked.
             and not here.is_yanked
-            and not self._gains(name, found.version, SpecifierSet(), question)
+            and self._better(name, found.version, SpecifierSet(), question) is None
         }
 
     def pays(self, question: Question, solution: Solution) -> bool:
         """Return whether something better was done without, for what the resolver was told to keep."""
-        return any(
-            name not in question.preferred
-            and found.url is None
-            and self._gains(name, found.version, bound, question)
-            for name, (found, bound) in (needs(question, [solution]) or {}).items()
-        )
+        return any(self._missed(question, solution))
+
+    def obstacles(self, question: Question, solution: Solution) -> set[str]:
+        """Return what of the preferred stands in the way of something better that has to be chosen anew."""
+        found = set[str]()
+        for name, version in self._missed(question, solution) if question.preferred else ():
+            link = self._offers.best(name, version, question.target)
+            with suppress(InvalidRequirement):  # pip ignores such a file
+                for requirement in applicable(self._offers.requires(link) or (), question.target):
+                    required = canonicalize_name(requirement.name)
+                    preferred = question.preferred.get(required)
+                    if preferred and not requirement.specifier.contains(preferred, prereleases=True):
+                        found.add(required)
+        return found
+
+    def _missed(self, question: Question, solution: Solution) -> Iterator[tuple[NormalizedName, Version]]:
+        """Yield better versions of what is not preferred, which a resolver was told nothing of."""
+        for name, (found, bound) in (needs(question, [solution]) or {}).items():
+            if found.url is None and not self._preferred(name, question):
+                better = self._better(name, found.version, bound, question)
+                if better is not None:
+                    yield name, better
 
     def _take(self, question: Question, needed: Mapping[NormalizedName, Need]) -> Solution | None:
         chosen = {}
@@ -96,12 +113,14 @@ class Walker:
 
     def _unobtainable(self, question: Question, needed: Mapping[NormalizedName, Need]) -> str | None:
         """Return a package of which no version within the bounds has a file for the target."""
+        missing = None
         for name, (found, bound) in sorted(needed.items()):
             if found.url is not None or self._has(name, found.version, bound, question.target):
                 continue
-            if not self._has_any(name, bound, question.target):
-                return name
-        return None
+            if self._has_any(name, bound, question.target):
+                return None  # with another version of this one, others may be needed of the rest
+            missing = missing or name
+        return missing
 
     def _link(self, name: NormalizedName, found: Chosen, target: Target) -> Any | None:
         if not admits(found.requires_python, target.markers["python_full_version"]):
@@ -119,12 +138,19 @@ class Walker:
             return False
         if found.url is not None:
             return True
-        if name in question.preferred:
-            return Version(question.preferred[name]) == found.version
-        return not self._gains(name, found.version, bound, question)
+        if preferred := self._preferred(name, question):
+            return preferred == found.version
+        return self._better(name, found.version, bound, question) is None
 
-    def _gains(self, name: NormalizedName, version: Version, bound: SpecifierSet, question: Question) -> bool:
-        """Return whether something better, within the bounds, might be had on this target."""
+    def _preferred(self, name: NormalizedName, question: Question) -> Version | None:
+        """Return the version that the target is to keep, if it can have that at all."""
+        version = question.preferred.get(name)
+        return Version(version) if version and self._offers.can_have(name, version, question.target) else None
+
+    def _better(
+        self, name: NormalizedName, version: Version, bound: SpecifierSet, question: Question
+    ) -> Version | None:
+        """Return what is better, within the bounds, and might be had on this target."""
         wants_prereleases = question.prereleases or bool(bound.prereleases)
         better: Iterable[Version] = takewhile(version.__lt__, self._offers.versions(name))
         if version.is_prerelease and not wants_prereleases:
@@ -137,8 +163,8 @@ class Walker:
             if here is None or here.is_yanked or self._was_passed_over(name, other, question):
                 continue
             if not self._is_impossible(name, other, question):
-                return True
-        return False
+                return other
+        return None
 
     def _is_impossible(self, name: NormalizedName, version: Version, question: Question) -> bool:
         """Return whether a version requires something that the target cannot have at all."""
