@@ -90,16 +90,18 @@ def test_a_version_that_is_not_to_be_had_takes_nothing_else_back_for_years(index
     assert versions(found) == {"beside": "1", "part": "1", "tool": "2"}
 
 
+@pytest.mark.parametrize("between", ["part>=2", "between"])
 def test_what_is_new_is_as_new_as_it_can_be_and_only_pins_that_it_contradicts_are_given_up(
-    index: Index,
+    between: str, index: Index
 ) -> None:
-    index.add(wheel("tool", "1"), wheel("tool", "2", requires=["part>=2"]), wheel("part", "1"))
+    index.add(wheel("tool", "1"), wheel("tool", "2", requires=[between]), wheel("part", "1"))
     index.add(wheel("part", "2", requires=["beside"]), wheel("beside", "1"), wheel("beside", "2"))
+    index.add(wheel("between", "1", requires=["part>=2", "between"]))
     preferred = [pin("part", "1"), pin("beside", "1")]
 
     (found,) = RESOLVER.resolve(request_for("tool", "part", "beside", preferred=preferred))
 
-    assert versions(found) == {"beside": "1", "part": "2", "tool": "2"}
+    assert versions(found).items() >= {"beside": "1", "part": "2", "tool": "2"}.items()
 
 
 def test_a_pin_stays_where_giving_it_up_makes_nothing_newer(index: Index) -> None:

@@ -80,16 +80,28 @@ class Walker:
 
     def obstacles(self, question: Question, solution: Solution) -> set[str]:
         """Return what of the preferred stands in the way of something better that has to be chosen anew."""
-        found = set[str]()
-        for name, version in self._missed(question, solution) if question.preferred else ():
-            link = self._offers.best(name, version, question.target)
-            with suppress(InvalidRequirement):  # pip ignores such a file
-                for requirement in applicable(self._offers.requires(link) or (), question.target):
-                    required = canonicalize_name(requirement.name)
-                    preferred = question.preferred.get(required)
-                    if preferred and not requirement.specifier.contains(preferred, prereleases=True):
-                        found.add(required)
+        found, seen = set[str](), set[str]()
+        pending = [*self._missed(question, solution)] if question.preferred else []
+        while pending:
+            name, version = pending.pop()
+            seen.add(name)
+            for required, bound in self._required(name, version, question.target):
+                if preferred := question.preferred.get(required):
+                    found |= set() if bound.contains(preferred, prereleases=True) else {required}
+                elif required not in seen:
+                    best = next(bound.filter(self._offers.versions(required)), None)
+                    pending += [(required, best)] if best else []
         return found
+
+    def _required(
+        self, name: NormalizedName, version: Version, target: Target
+    ) -> Iterator[tuple[NormalizedName, SpecifierSet]]:
+        """Yield what a version requires of the indexes on a target, as far as that can be read."""
+        link = self._offers.best(name, version, target)
+        with suppress(InvalidRequirement):  # pip ignores such a file
+            for requirement in applicable((link and self._offers.requires(link)) or (), target):
+                if requirement.url is None:
+                    yield canonicalize_name(requirement.name), requirement.specifier
 
     def _missed(self, question: Question, solution: Solution) -> Iterator[tuple[NormalizedName, Version]]:
         """Yield better versions of what is not preferred, which a resolver was told nothing of."""
