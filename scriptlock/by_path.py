@@ -148,18 +148,23 @@ def lock_files(
         return
     from concurrent.futures import ThreadPoolExecutor
 
-    from scriptlock.sharing import SharedLocks, distinct_first
+    from scriptlock.sharing import SharedLocks, distinct_first, repeated
 
     shared = SharedLocks()
     with worker or Conversation() as answering, ThreadPoolExecutor(max_workers=4) as threads:
         resolver = api.default_resolver(answering)
         work = partial(_try_lock_file, options={"choose": shared.lock, "resolver": resolver, **options})
         try:
-            results = {number: threads.submit(work, scripts[number]) for number in distinct_first(scripts)}
+            again = repeated(scripts)
+            results = {
+                number: threads.submit(work, scripts[number])
+                for number in distinct_first(scripts)
+                if number not in again
+            }
             if answering.is_begun:  # by whoever knew that there is something to resolve
                 _load_what_writes_locks()
             for number in range(len(scripts)):
-                yield results.pop(number).result()
+                yield work(scripts[number]) if number in again else results.pop(number).result()
         except BaseException:
             shared.stop()
             answering.stop()

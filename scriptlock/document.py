@@ -11,11 +11,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from packaging.markers import InvalidMarker, Marker
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from scriptlock.errors import InvalidFooter
+from scriptlock.markers import read_marker
 from scriptlock.model import COMMIT, DIGEST, Lock, Pin, are_hashes
 
 LOCK_VERSION = 1
@@ -94,11 +95,6 @@ def from_table(table: dict[str, Any], line_of: Callable[..., int]) -> Lock:
     return _Reader(table, line_of).read()
 
 
-@lru_cache(maxsize=1024)  # the same few stand in most footers
-def _read_marker(text: str) -> Marker:
-    return Marker(text)
-
-
 @lru_cache(maxsize=1024)
 def _read_version(text: str) -> tuple[Version, str]:
     """Return the version, and how it is written."""
@@ -117,7 +113,8 @@ class _Reader:
         return InvalidFooter(reason, self.line_of(*path), REMAKE)
 
     def read(self) -> Lock:
-        if unknown := next((key for key in self.table if key not in KEYS), None):
+        unknown = next((key for key in self.table if key not in KEYS), None)
+        if unknown is not None:
             raise self.wrong(f"the footer has an unknown key {unknown!r}", unknown)
         inputs = self.text("inputs")
         if inputs is None or not DIGEST.fullmatch(inputs):
@@ -150,7 +147,7 @@ class _Reader:
         text = self.text("requires-python")
         try:
             return None if text is None else SpecifierSet(text)
-        except InvalidSpecifier as error:
+        except ValueError as error:  # too long a number, too
             raise self.wrong(
                 f"requires-python {text!r} is no version specifier", "requires-python"
             ) from error
@@ -173,15 +170,16 @@ class _Reader:
     def marker(self, text: object, *path: str) -> Marker:
         try:
             if isinstance(text, str):
-                return _read_marker(text)
-        except (InvalidMarker, RecursionError):
+                return read_marker(text)
+        except InvalidMarker:
             pass
         raise self.wrong(f"{text!r} is no marker", *path)
 
     def pins(self) -> tuple[Pin, ...]:
         hashes = self.subtable("hashes")
         pins = self.subtable("pins")
-        if stray := next((name for name in hashes if name not in pins), None):
+        stray = next((name for name in hashes if name not in pins), None)
+        if stray is not None:
             raise self.wrong(f"there are hashes of {stray}, but no pin", "hashes", stray)
         return tuple(
             pin
@@ -217,7 +215,8 @@ class _Reader:
     def facts(self, name: str, table: object) -> dict[str, Any]:
         if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
             raise self.wrong(f"the pin of {name} is neither a version nor a table of strings", "pins", name)
-        if unknown := next((key for key in table if key not in _PIN_KEYS), None):
+        unknown = next((key for key in table if key not in _PIN_KEYS), None)
+        if unknown is not None:
             raise self.wrong(f"the pin of {name} has an unknown key {unknown!r}", "pins", name)
         if any(has_credentials(table[key]) for key in ("url", "git") if key in table):
             raise self.wrong(f"the URL of {name} carries credentials", "pins", name)
@@ -229,7 +228,7 @@ class _Reader:
     def version(self, name: str, text: str | None) -> Version:
         try:
             version, normalised = _read_version(text or "")
-        except InvalidVersion as error:
+        except ValueError as error:  # too long a number, too
             raise self.wrong(f"{name}: {text!r} is no version", "pins", name) from error
         if normalised != text:
             raise self.wrong(

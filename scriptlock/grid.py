@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
-from packaging.markers import InvalidMarker, Marker
+from packaging.markers import InvalidMarker
 from packaging.specifiers import SpecifierSet
 
 from scriptlock.errors import InvalidScript
+from scriptlock.markers import read_marker
 from scriptlock.model import Lock
 from scriptlock.targets import PLATFORMS, Target, covers, make_target
 
@@ -115,7 +116,7 @@ def _named(environment: str, known: Iterable[Target], host: Target) -> list[Targ
             if target.platform in platforms or (target is host and _resembles(host, platforms))
         ]
     try:
-        marker = Marker(environment)
+        marker = read_marker(environment)
     except InvalidMarker as error:
         raise InvalidScript(f"{environment!r} is neither a platform nor a marker", hint=_HINT) from error
     everywhere = [target for target in known if marker.evaluate(dict(target.markers))]

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from packaging.requirements import Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
 
 from scriptlock import plaintoml
 from scriptlock.errors import InvalidScript
@@ -67,7 +67,7 @@ class Header:
         for statement in statements:
             if statement.path == ("dependencies",):
                 for string, line in statement.strings:
-                    if string == text:
+                    if text in {string, _as_shown(string)}:
                         return self.line + 1 + line
         for statement in statements:
             if ".".join(statement.path) == text:
@@ -126,6 +126,14 @@ def _read_dependencies(header: Header) -> tuple[Requirement, ...]:
     return tuple(read)
 
 
+def _as_shown(text: str) -> str:
+    """Return a requirement as an error shows it, whatever else as it is."""
+    try:
+        return str(Requirement(text))
+    except InvalidRequirement:
+        return text
+
+
 def _read_requires_python(header: Header) -> SpecifierSet | None:
     text = header.metadata.get("requires-python")
     if text is None:
@@ -134,8 +142,8 @@ def _read_requires_python(header: Header) -> SpecifierSet | None:
     try:
         if not isinstance(text, str):
             raise InvalidScript("requires-python is not a string", header.line_of("requires-python"), hint)
-        return SpecifierSet(text)
-    except InvalidSpecifier as error:
+        return SpecifierSet(text) if text.strip() else None
+    except ValueError as error:  # too long a number, too
         reason = f"requires-python {text!r} is no version specifier"
         raise InvalidScript(reason, header.line_of("requires-python"), hint) from error
 

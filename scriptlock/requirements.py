@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+from packaging.markers import InvalidMarker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from scriptlock.errors import InvalidScript
+from scriptlock.markers import read_marker
 
 _USER = re.compile(r"(?<=://)[^/?#\s]*@")
 
@@ -34,10 +36,13 @@ def read_requirement(text: str, line: int) -> Requirement:
         reason = f"{shown} is no requirement: it holds a line break or another control character"
         raise InvalidScript(reason, line, hint)
     try:
-        return Requirement(text)
-    except (InvalidRequirement, RecursionError) as error:
+        requirement = Requirement(text)
+        if requirement.marker:
+            read_marker(str(requirement.marker))
+    except (InvalidRequirement, InvalidMarker, RecursionError) as error:
         reason = without_credentials(str(error)).partition("\n")[0] or "nested too deeply"
         raise InvalidScript(f"{shown} is no requirement: {reason}", line, hint) from error
+    return requirement
 
 
 def normalise(requirement: Requirement) -> str:

@@ -10,12 +10,13 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from packaging.markers import InvalidMarker, Marker
+from packaging.markers import InvalidMarker
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from scriptlock.errors import InvalidScript
 from scriptlock.grid import SHORT_NAMES
+from scriptlock.markers import read_marker
 from scriptlock.requirements import normalise, read_requirement
 
 _AGE = re.compile(r"(?P<count>\d{1,4}) (?P<unit>hour|day|week)s?")
@@ -114,8 +115,8 @@ def _read_environment(text: str) -> str:
     if text in SHORT_NAMES:
         return text
     try:
-        return str(Marker(text))
-    except (InvalidMarker, RecursionError) as error:
+        return str(read_marker(text))
+    except InvalidMarker as error:
         hint = f"use {', '.join(sorted(SHORT_NAMES))} or a PEP 508 marker"
         raise InvalidScript(f"{text!r} names no environment", hint=hint) from error
 
@@ -150,7 +151,8 @@ def _read_constraints(key: str, value: object) -> tuple[Requirement, ...]:
 
 def _read_names(key: str, value: object) -> frozenset[NormalizedName]:
     names = _read_texts(key, value)
-    if wrong := next((name for name in names if not _NAME.fullmatch(name)), None):
+    wrong = next((name for name in names if not _NAME.fullmatch(name)), None)
+    if wrong is not None:
         raise InvalidScript(f"{key}: {wrong!r} is no package name")
     return frozenset(map(canonicalize_name, names))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from concurrent.futures import CancelledError, Future
 from pathlib import Path
@@ -109,3 +110,13 @@ def distinct_first(paths: Iterable[Path]) -> list[int]:
         (others if key in seen else first).append(number)
         seen.add(key)
     return [*first, *others]
+
+
+def repeated(paths: Iterable[Path]) -> set[int]:
+    """Return the places of what is the same file as one before it: two must not be at it at once."""
+    seen, repeated = set[str](), set[int]()
+    for number, path in enumerate(map(os.path.realpath, paths)):
+        if path in seen:
+            repeated.add(number)
+        seen.add(path)
+    return repeated

@@ -30,7 +30,7 @@ LAYERS = (
     "script parts nearmiss header settings requirements footer document changes",
     "grid",
     "targets model pin_changes",
-    "syntax tomltext plaintoml spelling source errors",
+    "syntax tomltext plaintoml markers spelling source errors",
     "source errors",
 )
 """From the top; a folder stands for every module in it."""

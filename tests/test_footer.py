@@ -272,6 +272,7 @@ def test_what_is_wrong_is_named_with_its_line(old: str, new: str, line: int, rea
             14,
             "the footer has an unknown key 'extra'",
         ),
+        ("lock-version = 1\n", 'lock-version = 1\n# | "" = 1\n', 14, "the footer has an unknown key ''"),
         ('inputs = "v1:', 'inputs = "v0:', 14, "inputs is not `v1:` and 32 hex digits"),
         ('inputs = "v1:', 'no-inputs = "v1:', 14, "the footer has an unknown key 'no-inputs'"),
         ('requires-python = ">=3.11"', "requires-python = 3", 16, "requires-python is not a string"),
@@ -293,6 +294,7 @@ def test_what_is_wrong_is_named_with_its_line(old: str, new: str, line: int, rea
         ("https://index.example", "https://[", 18, "index-url carries credentials"),
         ("sys_platform == 'linux'", "amiga", 19, "'amiga' is no marker"),
         ("\"sys_platform == 'linux'\"", "3", 19, "3 is no marker"),
+        ("sys_platform == 'linux'", "sys_platform ~= 'x'", 19, "\"sys_platform ~= 'x'\" is no marker"),
         ('certifi = "2026.10.18"', 'Certifi = "2026.10.18"', 35, "there are hashes of certifi, but no pin"),
         (
             'certifi = "2026.10.18"',
@@ -317,6 +319,8 @@ def test_what_is_wrong_is_named_with_its_line(old: str, new: str, line: int, rea
         ('"2026.10.18"', "1", 25, "the pin of certifi is neither a version nor a table of strings"),
         ('"2026.10.18"', '{ marker = "" }', 25, "'' is no marker"),
         ('"2026.10.18"', "{}", 25, "certifi: None is no version"),
+        ('"2026.10.18"', '{ version = "1", "" = "x" }', 25, "the pin of certifi has an unknown key ''"),
+        ('"2026.10.18"', f'"{"9" * 5000}"', 25, f"certifi: '{'9' * 5000}' is no version"),
         ('"2026.10.18"', '{ version = "1", x = "" }', 25, "the pin of certifi has an unknown key 'x'"),
         (
             "https://host.example/direct",

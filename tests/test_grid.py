@@ -104,6 +104,7 @@ def test_a_marker_stands_for_the_usual_targets_that_it_is_true_on_or_else_for_ra
     ("environment", "reason"),
     [
         ("plan9", "'plan9' is neither a platform nor a marker"),
+        ("sys_platform ~= 'x'", "\"sys_platform ~= 'x'\" is neither a platform nor a marker"),
         ('os_name == "plan9"', "'os_name == \"plan9\"' is true on no platform and Python that we know"),
     ],
 )

@@ -71,6 +71,17 @@ def test_values_travel_between_processes() -> None:
             3,
             "'a @ https://h/x y z' is no requirement: ",
         ),
+        (
+            ["dependencies = [\"six; sys_platform ~= 'x'\"]"],
+            3,
+            "\"six; sys_platform ~= 'x'\" is no requirement",
+        ),
+        (["dependencies = [\"six; 'x' in extras\"]"], 3, "\"six; 'x' in extras\" is no requirement"),
+        (
+            ["dependencies = [\"six; 'linux' == 'linux'\"]"],
+            3,
+            "\"six; 'linux' == 'linux'\" is no requirement",
+        ),
         (["requires-python = 3.11"], 3, "requires-python is not a string"),
         (["", 'requires-python = "3.11"'], 4, "requires-python '3.11' is no version specifier"),
         (["a = 1", "a = 2"], 4, "the header is not valid TOML: cannot overwrite a value"),
@@ -115,6 +126,19 @@ def test_a_long_header_is_read() -> None:
 
     assert script.header is not None
     assert [requirement.name for requirement in script.header.dependencies] == names
+
+
+@pytest.mark.parametrize(
+    "written", ["idna >= 99", "Idna>=99;python_version>='3'", "idna[b,a]>=99", "idna>=99, <100"]
+)
+def test_the_line_of_a_dependency_is_known_however_it_is_written(written: str) -> None:
+    read = header("dependencies = [", '  "six",', f'  "{written}",', "]")
+
+    assert read.line_of(str(Requirement(written))) == 5
+
+
+def test_no_bound_for_python_is_none_at_all() -> None:
+    assert header('requires-python = ""').requires_python is None
 
 
 def test_the_line_of_a_dependency_or_a_key_is_known() -> None:

@@ -50,6 +50,12 @@ def test_every_setting_is_read() -> None:
         ('environments = "linux"', "environments is not a list of strings"),
         ("environments = [1]", "environments is not a list of strings"),
         ('environments = ["amiga"]', "'amiga' names no environment"),
+        ("environments = [\"sys_platform ~= 'x'\"]", "\"sys_platform ~= 'x'\" names no environment"),
+        (
+            "constraints = [\"a; os_name === 'x'\"]",
+            "\"a; os_name === 'x'\" is no requirement: its marker compares",
+        ),
+        ('allow-sdist = [""]', "allow-sdist: '' is no package name"),
         (f'environments = ["{"(" * 3000}"]', "'(((((((("),
         ("exclude-newer = 2026-11-01", "exclude-newer is not a string"),
         ('exclude-newer = "a week"', "exclude-newer is neither a date nor an age: 'a week'"),

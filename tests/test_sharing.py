@@ -49,6 +49,21 @@ def told(result: LockResult) -> tuple[str, str, str, tuple[str, ...], int | None
     return (result.path.name, result.path.read_text(), error, result.notes, line)
 
 
+def test_a_file_that_is_named_twice_is_locked_once(tmp_path: Path) -> None:
+    path, link = tmp_path / "a.py", tmp_path / "link.py"
+    path.write_text(script("rich"))
+    link.symlink_to("a.py")
+
+    results = list(lock_files([path, link, path], resolver=FakeResolver(WHEELS)))
+
+    assert [(result.error, result.written) for result in results] == [
+        (None, True),
+        (None, False),
+        (None, False),
+    ]
+    assert [result.path for result in results] == [path, link, path]
+
+
 def test_locks_that_are_shared_are_those_that_each_would_have_got(tmp_path: Path) -> None:
     shared, single = FakeResolver(WHEELS), FakeResolver(WHEELS)
     paths, others = write(tmp_path / "shared"), write(tmp_path / "single")
