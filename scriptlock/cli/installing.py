@@ -107,8 +107,9 @@ def _uninstall(name: str) -> None:
     cache = Cache.default()
     folder = launcher.commands_folder()
     script = launcher.remove_launcher(launcher.launcher_path(folder, name), cache)
-    if script not in launcher.installed_scripts(folder):
+    real = os.path.realpath(script)
+    if real not in map(os.path.realpath, launcher.installed_scripts(folder)):
         try:
-            registry.unprotect(cache, script.resolve())
+            registry.unprotect(cache, Path(real))
         except OSError as error:
             raise LauncherError(f"{script} stays protected: {error.strerror}") from error

@@ -90,6 +90,21 @@ def test_the_environment_is_protected_until_the_last_of_its_commands_is_gone(
     assert list(commands.iterdir()) == []
 
 
+def test_a_script_stays_protected_while_a_command_starts_it_by_another_link(
+    ready: Path, tmp_path: Path, commands: Path, cli: Cli
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.py").symlink_to(ready)
+        cli("install", tmp_path / f"{name}.py")
+
+    protected = []
+    for name in ("one", "two"):
+        assert cli("uninstall", name) == Done(code=0, out="", err="")
+        protected.append(registry.is_protected(Cache.default(), ready))
+
+    assert protected == [True, False]
+
+
 def test_what_is_not_ours_is_left_alone(ready: Path, commands: Path, cli: Cli) -> None:
     commands.mkdir()
     (commands / "report").write_text("mine")
