@@ -68,9 +68,9 @@ def started_script(launcher: Path) -> Path | None:
         raise LauncherError(f"{launcher} cannot be read: {error.strerror}") from error
     if text.startswith(MARK):
         with suppress(ValueError):  # somebody changed it
-            words = shlex.split(text.removeprefix(MARK))
-            if words[:2] == [":", "starts"]:
-                return Path(words[2])
+            colon, starts, script, *_ = shlex.split(text.removeprefix(MARK))
+            if (colon, starts) == (":", "starts"):
+                return Path(script)
     raise LauncherError(
         f"{launcher} is none of ours", "choose another name with --name, or remove it yourself"
     )

@@ -274,13 +274,24 @@ def a_launcher_that_was_edited(path: Path) -> None:
     path.write_text(f"{MARK}: starts 'half a quote\n")
 
 
+def a_launcher_that_was_cut(path: Path) -> None:
+    path.write_text(f"{MARK}: starts")
+
+
 def another_scripts_launcher(path: Path) -> None:
     path.write_text(launcher_text(Path("/other.py"), Path("/environment"), (), ["scriptlock"]))
 
 
 @pytest.mark.parametrize(
     "make",
-    [a_program, a_folder, a_link_that_leads_nowhere, a_launcher_that_was_edited, another_scripts_launcher],
+    [
+        a_program,
+        a_folder,
+        a_link_that_leads_nowhere,
+        a_launcher_that_was_edited,
+        a_launcher_that_was_cut,
+        another_scripts_launcher,
+    ],
 )
 def test_what_is_not_ours_is_neither_replaced_nor_removed(
     tmp_path: Path, make: Callable[[Path], None]
@@ -323,6 +334,13 @@ def test_removing_leaves_nothing(tmp_path: Path) -> None:
     )
     with pytest.raises(LauncherError, match="there is no"):
         remove_launcher(tool.launcher, cache)
+
+
+def test_what_is_none_of_ours_is_passed_over_among_the_commands(tmp_path: Path) -> None:
+    tool = installed(tmp_path)
+    a_launcher_that_was_cut(tool.launcher.with_name("cut"))
+
+    assert installed_scripts(tool.launcher.parent) == {tool.script}
 
 
 def test_a_folder_that_cannot_be_used_is_said_to_be_so(tmp_path: Path) -> None:
