@@ -34,7 +34,7 @@ def install(path: Path, *, name: str | None, offline: bool) -> None:
       scriptlock install --name monthly-report report.py
     """
     try:
-        _install(path, path.stem if name is None else name, offline=offline)
+        _install(path, path.name.removesuffix(".py") if name is None else name, offline=offline)
     except ScriptlockError as error:
         complain(path, error)
         sys.exit(error.exit_code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -42,6 +43,15 @@ def test_a_command_can_have_another_name(ready: Path, commands: Path, cli: Cli) 
     cli("install", "--name", "a report", ready)
 
     assert call("a report").out == RICH_SHOWN
+
+
+def test_only_py_at_the_end_is_left_out_of_the_name(
+    ready: Path, tmp_path: Path, commands: Path, cli: Cli
+) -> None:
+    for name in ("report.v2", "report.v3.py"):
+        cli("install", shutil.copy(ready, tmp_path / name))
+
+    assert {path.name for path in commands.iterdir()} == {"report.v2", "report.v3"}
 
 
 def test_a_script_that_is_changed_later_is_run_as_it_is_then(
