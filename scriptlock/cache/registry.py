@@ -18,6 +18,7 @@ from pathlib import Path
 
 from scriptlock.cache.layout import Cache
 from scriptlock.cache.records import write_durably
+from scriptlock.errors import CacheError
 
 FORMAT = 1
 DIGITS = 32
@@ -133,20 +134,25 @@ def protect(cache: Cache, script: Path) -> None:
     """Keep the environments of a script whatever its age, whatever the cache's size, and if it is gone.
 
     :param script: its real path.
-    :raises OSError: if that cannot be written.
+    :raises CacheError: if that cannot be written.
     """
-    write_durably(cache.scripts / f"{_digest(script)}{PROTECTED}", os.fsencode(script))
+    try:
+        write_durably(cache.scripts / f"{_digest(script)}{PROTECTED}", os.fsencode(script))
+    except OSError as error:
+        raise CacheError(f"{script} cannot be protected: {error.strerror}") from error
 
 
 def unprotect(cache: Cache, script: Path) -> bool:
     """Keep them no longer than others; return whether they were protected.
 
-    :raises OSError: if that cannot be written.
+    :raises CacheError: if that cannot be written.
     """
     try:
         (cache.scripts / f"{_digest(script)}{PROTECTED}").unlink()
     except FileNotFoundError:
         return False
+    except OSError as error:
+        raise CacheError(f"{script} stays protected: {error.strerror}") from error
     return True
 
 

@@ -15,7 +15,7 @@ from scriptlock.cache.layout import Cache
 from scriptlock.cli import options
 from scriptlock.cli.progress import Progress
 from scriptlock.cli.report import complain, confess, out, remark
-from scriptlock.errors import FileTrouble, LauncherError, ScriptChanged, ScriptlockError
+from scriptlock.errors import FileTrouble, ScriptChanged, ScriptlockError
 
 
 @click.command()
@@ -61,10 +61,7 @@ def _install(path: Path, name: str, *, offline: bool) -> None:
     else:
         raise ScriptChanged
     is_sure = memo.carries_its_lock(str(script))
-    try:
-        registry.protect(cache, script.resolve())
-    except OSError as error:
-        raise LauncherError(f"its environment cannot be protected: {error.strerror}") from error
+    registry.protect(cache, script.resolve())
     is_straight = launcher.write_launcher(
         command, script, environment.path, cache, modified=modified if is_sure else None
     )
@@ -109,7 +106,4 @@ def _uninstall(name: str) -> None:
     script = launcher.remove_launcher(launcher.launcher_path(folder, name), cache)
     real = os.path.realpath(script)
     if real not in map(os.path.realpath, launcher.installed_scripts(folder)):
-        try:
-            registry.unprotect(cache, Path(real))
-        except OSError as error:
-            raise LauncherError(f"{script} stays protected: {error.strerror}") from error
+        registry.unprotect(cache, Path(real))

@@ -325,6 +325,19 @@ def test_a_protected_script_loses_nothing_until_that_is_taken_back(shelf: Shelf,
     assert (cli("cache", "remove", path).code, shelf.keys) == (0, set())
 
 
+def test_protection_that_cannot_be_written_is_said_to_be_so(shelf: Shelf, cli: Cli) -> None:
+    shelf.add("1.0", "a.py")
+    path = shelf.scripts / "a.py"
+    cli("cache", "protect", path)
+    shelf.cache.scripts.chmod(0o500)
+
+    given = cli("cache", "protect", path, under=powerless())
+    taken = cli("cache", "unprotect", path, under=powerless())
+
+    assert given == Done(code=2, out="", err=f"scriptlock: {path} cannot be protected: Permission denied\n")
+    assert taken == Done(code=2, out="", err=f"scriptlock: {path} stays protected: Permission denied\n")
+
+
 @pytest.mark.parametrize("name", ["path", "key", "short", "half", "folder", "python"])
 def test_an_environment_can_be_named_in_many_ways(shelf: Shelf, cli: Cli, name: str) -> None:
     shelf.add("1.0", "a.py")
