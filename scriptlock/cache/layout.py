@@ -130,10 +130,22 @@ class Cache:
                 with suppress(FileExistsError), (self.root / name).open("x", encoding="ascii") as file:
                     file.write(text)
         except OSError as error:
-            if error.errno in READ_ONLY and self.environments.is_dir():
+            if error.errno in READ_ONLY and os.access(self.environments, os.X_OK):
                 return
             reason = error.strerror or str(error)
             raise CacheError(f"the cache {self.root} cannot be used: {reason}", _ELSEWHERE) from error
+
+    def check_readable(self) -> None:
+        """Return if what is there can be read, or nothing is there; nothing is made.
+
+        :raises CacheError: if it is somebody else's alone, or no folder.
+        """
+        try:
+            list((self.root / "v1").iterdir())
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise CacheError(f"the cache {self.root} cannot be read: {error.strerror}", _ELSEWHERE) from error
 
     def _check_path(self) -> None:
         if self.root.parts[:1] == ("~",):

@@ -65,7 +65,7 @@ def list_(*, as_json: bool) -> None:
     Example:
       scriptlock cache list --json
     """
-    found, seen = entries(_cache()), processes()
+    found, seen = entries(_readable()), processes()
     if as_json:
         out(json.dumps([listing.entry_json(entry, seen) for entry in found], indent=2))
     elif found:
@@ -180,7 +180,7 @@ def dir_() -> None:
     Example:
       scriptlock cache dir
     """
-    out(os.fspath(_cache().root))
+    out(os.fspath(Cache.default().root))
 
 
 @cache.command()
@@ -192,7 +192,7 @@ def size(*, as_json: bool) -> None:
     Example:
       scriptlock cache size --json
     """
-    found = sizes(_cache())
+    found = sizes(_readable())
     total = sum(found.values())
     if as_json:
         out(json.dumps({"total": total, "folders": found}, indent=2))
@@ -218,7 +218,7 @@ def verify(names: Sequence[str], *, repair: bool, as_json: bool) -> None:
       scriptlock cache verify
       scriptlock cache verify --repair report.py
     """
-    found = entries(_prepared() if repair else _cache())
+    found = entries(_prepared() if repair else _readable())
     short, answers, is_sound = short_keys(found), [], True
     for entry in _chosen(found, names) if names else found:
         if not entry.is_ready:
@@ -238,12 +238,14 @@ def verify(names: Sequence[str], *, repair: bool, as_json: bool) -> None:
     sys.exit(0 if is_sound else 1)
 
 
-def _cache() -> Cache:
-    return Cache.default()
+def _readable() -> Cache:
+    cache = Cache.default()
+    cache.check_readable()
+    return cache
 
 
 def _prepared() -> Cache:
-    cache = _cache()
+    cache = Cache.default()
     cache.prepare()
     return cache
 

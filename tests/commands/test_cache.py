@@ -262,6 +262,21 @@ def test_a_cache_that_cannot_be_written_still_runs_what_is_ready(ran: Path, cli:
     assert sorted(path for path in root.rglob("*")) == before
 
 
+@pytest.mark.parametrize("words", [("list",), ("size",), ("verify",), ("verify", "--repair"), ("prune",)])
+def test_a_cache_that_cannot_be_looked_into_is_said_to_be_so(
+    root: Path, cli: Cli, words: tuple[str, ...]
+) -> None:
+    root.mkdir(mode=0)
+    locked_out = cli("cache", *words, under=powerless())
+    root.rmdir()
+    root.touch(mode=0o600)
+    no_folder = cli("cache", *words)
+
+    for done in (locked_out, no_folder):
+        assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 2)
+        assert done.err.startswith(f"scriptlock: the cache {root} ")
+
+
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
     """The cache that the command uses, filled without it."""
