@@ -180,7 +180,7 @@ def find(found: Iterable[Entry], wanted: str) -> tuple[Entry, ...]:
     :raises CacheError: if it means none, or several.
     """
     found = tuple(found)
-    place = Path(os.path.realpath(wanted))
+    place = real_path(wanted)
     if of_script := tuple(entry for entry in found if any(use.script == place for use in entry.uses)):
         return of_script
     unresolved = Path(wanted).absolute()  # the python of an environment is a link out of it
@@ -194,6 +194,17 @@ def find(found: Iterable[Entry], wanted: str) -> tuple[Entry, ...]:
         names = ", ".join(short_keys(found)[entry.key] for entry in meant)
         raise CacheError(f"{wanted} may be any of {names}", "write more of the key")
     return meant
+
+
+def real_path(path: str | os.PathLike[str]) -> Path:
+    """Return where a path leads, whether there is something or not.
+
+    :raises CacheError: if it begins in a working folder that is gone.
+    """
+    try:
+        return Path(os.path.realpath(path))
+    except FileNotFoundError as error:
+        raise CacheError("the working folder is gone", "change to another one") from error
 
 
 LIST = "`scriptlock cache list` shows what there is"

@@ -14,7 +14,7 @@ import click
 
 from scriptlock.cache import registry
 from scriptlock.cache.damage import condemn, examine
-from scriptlock.cache.inventory import Entry, entries, find, short_keys, sizes
+from scriptlock.cache.inventory import Entry, entries, find, real_path, short_keys, sizes
 from scriptlock.cache.layout import Cache
 from scriptlock.cache.prune import Pruned
 from scriptlock.cache.prune import clean as clean_cache
@@ -115,7 +115,7 @@ def protect(paths: Sequence[Path]) -> None:
     """
     cache = _prepared()
     for path in paths:
-        real = _real(path)
+        real = real_path(path)
         if not real.is_file() and all(use.script != real for use in registry.uses(cache)):
             reason = f"there is no script {click.format_filename(path)}, and the cache knows of none"
             raise CacheError(reason, "`scriptlock cache list` shows the scripts it knows")
@@ -133,7 +133,7 @@ def unprotect(paths: Sequence[Path]) -> None:
     """
     cache = _prepared()
     for path in paths:
-        if not registry.unprotect(cache, _real(path)):
+        if not registry.unprotect(cache, real_path(path)):
             raise CacheError(f"{click.format_filename(path)} is not protected")
 
 
@@ -248,10 +248,6 @@ def _prepared() -> Cache:
     cache = Cache.default()
     cache.prepare()
     return cache
-
-
-def _real(path: Path) -> Path:
-    return Path(os.path.realpath(path))
 
 
 def _chosen(found: Sequence[Entry], names: Sequence[str]) -> list[Entry]:

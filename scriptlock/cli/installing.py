@@ -45,7 +45,10 @@ def _install(path: Path, name: str, *, offline: bool) -> None:
     command = launcher.launcher_path(folder, name)
     launcher.started_script(command)  # before a long build, not after it
     cache = Cache.default()
-    script = Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute() leaves .. in it
+    try:
+        script = Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute() leaves .. in it
+    except FileNotFoundError as error:  # the working folder is gone
+        raise FileTrouble("there is no such file") from error
     for _ in range(2):  # the first time, its lock may be refreshed
         modified = _modified(script)
         with Progress(f"preparing {click.format_filename(path)}") as progress:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from support.caches import Shelf, age
-from support.cli import Cli, Done, command, powerless
+from support.cli import IN_A_GONE_FOLDER, Cli, Done, command, powerless
 from support.index import Index
 from support.scripts import SHOW, script
 
@@ -384,6 +384,19 @@ def test_a_name_that_means_nothing_or_too_much_removes_nothing(shelf: Shelf, cli
     reason = "no script and no environment of the cache is called nowhere.py"
     assert nothing.err.startswith(f"scriptlock: {reason}\n")
     assert (much.code, much.out, len(shelf.keys)) == (2, "", 2)
+
+
+@pytest.mark.parametrize("verb", ["protect", "unprotect", "remove", "verify"])
+def test_a_working_folder_that_is_gone_is_said_to_be_so(
+    shelf: Shelf, tmp_path: Path, cli: Cli, verb: str
+) -> None:
+    (tmp_path / "gone").mkdir()
+
+    done = cli("cache", verb, "a.py", cwd=tmp_path / "gone", under=IN_A_GONE_FOLDER)
+
+    assert done == Done(
+        code=2, out="", err="scriptlock: the working folder is gone\nhint: change to another one\n"
+    )
 
 
 def test_what_is_in_use_is_not_removed_and_its_user_is_named(shelf: Shelf, cli: Cli) -> None:

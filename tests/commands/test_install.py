@@ -11,7 +11,7 @@ import pytest
 
 from scriptlock.cache import registry
 from scriptlock.cache.layout import Cache
-from support.cli import Cli, Done
+from support.cli import IN_A_GONE_FOLDER, Cli, Done
 from support.index import Index
 from support.scripts import RICH_SHOWN, edit
 
@@ -148,3 +148,11 @@ def test_a_script_that_is_not_there_is_no_command(tmp_path: Path, commands: Path
     assert (done.code, done.out) == (2, "")
     assert "Traceback" not in done.err
     assert not commands.exists()
+
+
+def test_a_script_in_a_folder_that_is_gone_is_no_command(tmp_path: Path, commands: Path, cli: Cli) -> None:
+    (tmp_path / "gone").mkdir()
+
+    done = cli("install", "tool.py", cwd=tmp_path / "gone", under=IN_A_GONE_FOLDER)
+
+    assert done == Done(code=2, out="", err="scriptlock: tool.py: there is no such file\n")

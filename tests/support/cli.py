@@ -14,6 +14,8 @@ SECONDS = 120
 """How long a command may take before the test fails."""
 NOT_STARTED = 125
 """The status of ``run`` when it could not start the script."""
+IN_A_GONE_FOLDER = ["sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh"]
+"""What starts a program after removing its working folder, which must be empty."""
 
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2  # from linux/prctl.h and linux/capability.h
 
