@@ -54,7 +54,8 @@ class Chooser:
         if self.upgrade and self.offline:
             raise Offline("an upgrade has to ask an index")
         key = lock_key(script, self.python)
-        return cached_lock(self.cache, key, partial(self._resolve, script, here=here), anew=self.upgrade), key
+        make = partial(self._resolve, script, here=here)
+        return cached_lock(self.cache, key, make, anew=self.upgrade, notify=self.notify), key
 
     def lock_with(self, script: Script, base: Lock, extra: Sequence[Requirement]) -> tuple[Lock, str]:
         """Return a lock of the same and more, with as few of its pins moved as that allows, and its key."""

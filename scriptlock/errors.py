@@ -194,18 +194,18 @@ class CacheError(ScriptlockError):
 
 
 class EnvironmentBusy(ScriptlockError):
-    """Somebody else has been building this environment for longer than we wait."""
+    """Somebody else has been doing what must not be done twice at once for longer than we wait."""
 
     exit_code = 4
     hint = "try again, or raise SCRIPTLOCK_LOCK_TIMEOUT (seconds)"
 
-    def __init__(self, seconds: float, holder: int | None) -> None:
-        super().__init__(seconds, holder)
-        self.seconds, self.holder = seconds, holder
+    def __init__(self, seconds: float, holder: int | None, work: str) -> None:
+        super().__init__(seconds, holder, work)
+        self.seconds, self.holder, self.work = seconds, holder, work
 
     def __str__(self) -> str:
         who = f"process {self.holder}" if self.holder else "another process"
-        return f"waited {self.seconds:.0f} s for {who} to finish building the environment"
+        return f"waited {self.seconds:.0f} s for {who} to finish {self.work}"
 
 
 class LauncherError(ScriptlockError):

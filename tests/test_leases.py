@@ -115,32 +115,33 @@ def test_waiting_in_vain_says_for_whom(path: Path) -> None:
             lease.acquire(exclusive=False)
 
         assert (caught.value.seconds, caught.value.holder) == (0, os.getpid())
+        assert str(caught.value).endswith(" to finish building the environment")
 
 
 def test_waiting_is_told_at_first_and_not_again_for_a_while(path: Path) -> None:
-    told: list[int | None] = []
-    lease = Lease(path, patience=0.2, silence=0, on_wait=told.append)
+    told: list[str] = []
+    lease = Lease(path, patience=0.2, work="resolving", silence=0, notify=told.append)
 
     with lease, holding(path, exclusive=True), pytest.raises(EnvironmentBusy):
         lease.acquire(exclusive=True)
 
-    assert told == [os.getpid()]
+    assert told == [f"waiting for process {os.getpid()} to finish resolving"]
 
 
 def test_waiting_long_is_told_again_and_again(path: Path) -> None:
-    told: list[int | None] = []
+    told: list[str] = []
     other = Lease(path)
     other.acquire(exclusive=True)
 
-    def on_wait(holder: int | None) -> None:
-        told.append(holder)
+    def notify(sentence: str) -> None:
+        told.append(sentence)
         if len(told) == 3:
             other.close()
 
-    with Lease(path, silence=0, every=0, on_wait=on_wait) as lease:
+    with Lease(path, silence=0, every=0, notify=notify) as lease:
         lease.acquire(exclusive=True)
 
-    assert told == [os.getpid()] * 3
+    assert told == [f"waiting for process {os.getpid()} to finish building the environment"] * 3
 
 
 def test_the_first_word_of_waiting_comes_within_a_second(path: Path) -> None:
@@ -232,7 +233,7 @@ def test_waiting_ends_when_the_other_lets_go(path: Path) -> None:
     other = Lease(path)
     other.acquire(exclusive=True)
 
-    with Lease(path, silence=0, on_wait=lambda holder: other.close()) as lease:
+    with Lease(path, silence=0, notify=lambda _: other.close()) as lease:
         lease.acquire(exclusive=True)
 
         assert lease.holder() == os.getpid()

@@ -109,14 +109,8 @@ def open_environment(
     cache.prepare()
     key = environment_key(interpreter, pins)
     folder = cache.environments / key
-
-    def on_wait(holder: int | None) -> None:
-        if notify is not None:
-            who = "another process" if holder is None else f"process {holder}"
-            notify(f"waiting for {who} to finish building the environment")
-
     ready = partial(is_ready, folder, key, interpreter)
-    lease = Lease(lease_path(cache, key), patience=patience(), on_wait=on_wait)
+    lease = Lease(lease_path(cache, key), patience=patience(), notify=notify)
     try:
         lease.acquire(exclusive=False)
         while not ready():

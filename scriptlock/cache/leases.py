@@ -53,7 +53,9 @@ class Lease:
     :param path: the file to lock; made if need be, never removed: some would hold the removed one, others
         the next one of its name.
     :param patience: seconds to wait for somebody else.
-    :param silence: seconds of waiting before ``on_wait`` is told which process it is, if known.
+    :param work: what it is that somebody else would have to finish.
+    :param notify: is told of waiting, and for which process, if known.
+    :param silence: seconds of waiting before that.
     :param every: seconds until it is told again, and again.
     :param try_lock: the call of the operating system.
     :raises CacheError: if the file cannot be opened.
@@ -64,13 +66,14 @@ class Lease:
         path: Path,
         *,
         patience: float = PATIENCE,
+        work: str = "building the environment",
+        notify: Callable[[str], None] | None = None,
         silence: float = SILENCE,
         every: float = EVERY,
-        on_wait: Callable[[int | None], None] | None = None,
         try_lock: Callable[..., bool] = try_lock,
     ) -> None:
         self.path, self.patience, self.silence, self.every = path, patience, silence, every
-        self._on_wait, self._try_lock = on_wait, try_lock
+        self._work, self._notify, self._try_lock = work, notify, try_lock
         self._is_held = self._is_signed = False
         try:
             self.descriptor = _open(path)
@@ -102,10 +105,12 @@ class Lease:
                 self.release()
             waited = time.monotonic() - started
             if waited >= self.patience:
-                raise EnvironmentBusy(self.patience, self.holder())
-            if self._on_wait is not None and waited >= self.silence + told * self.every:
+                raise EnvironmentBusy(self.patience, self.holder(), self._work)
+            if self._notify is not None and waited >= self.silence + told * self.every:
                 told += 1
-                self._on_wait(self.holder())
+                holder = self.holder()
+                who = "another process" if holder is None else f"process {holder}"
+                self._notify(f"waiting for {who} to finish {self._work}")
             time.sleep(PAUSE)
         if exclusive:
             self._sign()

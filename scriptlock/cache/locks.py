@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from scriptlock.cache.layout import Cache
-from scriptlock.cache.leases import patience
+from scriptlock.cache.leases import Lease, patience
 from scriptlock.cache.records import write_durably
-from scriptlock.errors import CacheError, EnvironmentBusy, InvalidScript
+from scriptlock.errors import CacheError, InvalidScript
 from scriptlock.model import Lock
 from scriptlock.script import embed, parse
 from scriptlock.targets import Target
@@ -36,49 +35,30 @@ def kept_lock(cache: Cache, key: str) -> Lock | None:
     return None
 
 
-def cached_lock(cache: Cache, key: str, make: Callable[[], Lock], *, anew: bool = False) -> Lock:
+def cached_lock(
+    cache: Cache,
+    key: str,
+    make: Callable[[], Lock],
+    *,
+    anew: bool = False,
+    notify: Callable[[str], None] | None = None,
+) -> Lock:
     """Return the lock kept under a key; if there is none, make it, once for everybody who asks.
 
     :param anew: make it even if there is one, and keep it in its place.
+    :param notify: is told of waiting for somebody else who makes it.
     :raises EnvironmentBusy: if somebody else takes too long to make it.
     :raises CacheError: if it cannot be kept.
     """
     if not anew and (found := kept_lock(cache, key)):
         return found
-    with _alone(cache, key):
+    with Lease(cache.leases / f"lock-{key}", patience=patience(), work="resolving", notify=notify) as lease:
+        lease.acquire(exclusive=True)
         if not anew and (found := kept_lock(cache, key)):
             return found
         made = make()
         _store(lock_path(cache, key), made)
         return made
-
-
-@contextmanager
-def _alone(cache: Cache, key: str) -> Iterator[None]:
-    """Keep everybody else from making the same lock; no lease, since nobody shares or inherits it."""
-    from filelock import FileLock, Timeout
-
-    seconds = patience()
-    mutex = FileLock(cache.leases / f"lock-{key}", timeout=seconds, fallback_to_soft=False)
-    try:
-        mutex.acquire()
-    except Timeout:
-        raise EnvironmentBusy(seconds, None) from None
-    except (NotImplementedError, OSError) as error:
-        why = "its file system cannot lock files"
-        if isinstance(error, OSError) and error.errno in {
-            errno.EROFS,
-            errno.EACCES,
-            errno.EPERM,
-            errno.ENOSPC,
-        }:
-            why = str(error.strerror)
-        hint = "set SCRIPTLOCK_CACHE_DIR to a folder on a local disk"
-        raise CacheError(f"no lock can be kept in {cache.leases}: {why}", hint) from error
-    try:
-        yield
-    finally:
-        mutex.release()
 
 
 def lock_path(cache: Cache, key: str) -> Path:

@@ -72,13 +72,18 @@ def test_of_many_cold_starters_one_builds_and_all_are_right(
     assert len([path for path in index.requests if path.endswith(".whl")]) == 1
 
 
-def test_whoever_waits_for_a_build_is_told_for_whom_and_waits_no_longer_than_wanted(
-    demo: Locked, tmp_path: Path, index: Index, cli: Cli
+@pytest.mark.parametrize(
+    ("verb", "held", "work"),
+    [("check", ".whl", "building the environment"), ("strip", "/demo/", "resolving")],
+)
+def test_whoever_waits_is_told_for_whom_and_waits_no_longer_than_wanted(  # noqa: PLR0917 - fixtures
+    demo: Locked, tmp_path: Path, index: Index, cli: Cli, verb: str, held: str, work: str
 ) -> None:
+    assert cli(verb, demo.path).code == 0
     asked, answer = threading.Event(), threading.Event()
 
     def hold(path: str) -> None:
-        if path.endswith(".whl"):
+        if path.endswith(held):
             asked.set()
             answer.wait(SECONDS)
 
@@ -93,8 +98,8 @@ def test_whoever_waits_for_a_build_is_told_for_whom_and_waits_no_longer_than_wan
     begin = f"scriptlock: {demo.path}: "
     assert (ran.code, ran.out, demo.is_right(out)) == (125, "", True)
     assert ran.err.splitlines()[:2] == [
-        f"{begin}waiting for process {builder.pid} to finish building the environment",
-        f"{begin}waited 1 s for process {builder.pid} to finish building the environment",
+        f"{begin}waiting for process {builder.pid} to finish {work}",
+        f"{begin}waited 1 s for process {builder.pid} to finish {work}",
     ]
 
 
