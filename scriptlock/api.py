@@ -201,7 +201,7 @@ def sync(
     :param installer: who fills an environment; the wheel store by default.
     :param cache: where environments live; the user's cache by default.
     :param offline: raise instead of fetching anything.
-    :param notify: is told of waiting for somebody else's build.
+    :param notify: is told of waiting for somebody else's build, or for what they fetch.
     :raises NotLocked, StaleLock: if it is a script whose footer does not answer its header.
     :raises UncoveredHost: if the lock was not made for this platform and Python.
     :raises NoInterpreter, InstallError, CacheError, EnvironmentBusy, Offline: as they say.
@@ -220,16 +220,21 @@ def sync(
     with naming_the_line(header, interpreter.markers):
         pins = select(locked, interpreter.markers)
     if installer is None:
-        installer = default_installer(cache, header)
+        installer = default_installer(cache, header, notify=notify)
     return open_environment(cache, interpreter, pins, installer, offline=offline, notify=notify)
 
 
-def default_installer(cache: Cache, header: Header | None) -> Installer:
-    """Return the wheel store, with the index and the sources that the header allows."""
+def default_installer(cache: Cache, header: Header | None, *, notify: Notify) -> Installer:
+    """Return the wheel store, with the index and the sources that the header allows.
+
+    :param notify: is told of waiting for somebody else who fetches the same.
+    """
     from scriptlock.install.store import StoreInstaller
 
     if header is None:
-        return StoreInstaller(cache)
+        return StoreInstaller(cache, notify=notify)
     # Never the footer's index-url: that is what the lock was made from, said by whoever sent the script.
     settings = header.settings
-    return StoreInstaller(cache, index_url=settings.index_url, allow_sdist=settings.allow_sdist)
+    return StoreInstaller(
+        cache, index_url=settings.index_url, allow_sdist=settings.allow_sdist, notify=notify
+    )

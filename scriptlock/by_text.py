@@ -101,7 +101,7 @@ def prepare(
     if extra:
         lock, key = choose().lock_with(script, lock, extra)
     if installer is None:
-        installer = api.default_installer(cache, script.header)
+        installer = api.default_installer(cache, script.header, notify=notify)
     with api.naming_the_line(script.header, found.markers):
         environment = api.sync(
             lock, python=found, installer=installer, cache=cache, offline=offline, notify=notify

@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,10 +92,13 @@ class Bytecode:
 
 
 class Shelves:
-    """The store of a cache."""
+    """The store of a cache.
 
-    def __init__(self, cache: Cache) -> None:
-        self.cache = cache
+    :param notify: is told of waiting for somebody else.
+    """
+
+    def __init__(self, cache: Cache, *, notify: Callable[[str], None] | None = None) -> None:
+        self.cache, self._notify = cache, notify
 
     def find(self, sha256: str) -> StoredWheel | None:
         """Return the wheel of that digest if it is there."""
@@ -169,12 +172,15 @@ class Shelves:
 
         What was left behind by those who were killed is swept away before, if nobody is at work.
         """
-        with Lease(self.cache.leases / LEASE, patience=patience()) as lease:
+        with self._lease(LEASE, "cleaning up the wheel store") as lease:
             if self._leftovers() and lease.attempt(exclusive=True):
                 for folder in self._leftovers():
                     delete(folder)
             lease.acquire(exclusive=False)
             yield lease.descriptor
+
+    def _lease(self, name: str, work: str) -> Lease:
+        return Lease(self.cache.leases / name, patience=patience(), work=work, notify=self._notify)
 
     def _leftovers(self) -> list[Path]:
         with suppress(OSError):
@@ -192,7 +198,7 @@ class Shelves:
             leases = []
             # In one order for everybody, so that no two wait for each other.
             for shard in sorted(shards):
-                lease = held.enter_context(Lease(self.cache.leases / f"fetch-{shard}", patience=patience()))
+                lease = held.enter_context(self._lease(f"fetch-{shard}", "fetching packages"))
                 lease.acquire(exclusive=True)
                 leases.append(lease.descriptor)
             yield tuple(leases)

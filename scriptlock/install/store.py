@@ -38,6 +38,7 @@ class StoreInstaller:
     :param link: makes a hard link; what it cannot link is copied.
     :param threads: how many may link at once; as many as there are processors by default.
     :param compile_wheels: is given the digests of wheels that have no bytecode yet for the interpreter.
+    :param notify: is told of waiting for somebody else who fetches the same.
     """
 
     def __init__(
@@ -49,10 +50,11 @@ class StoreInstaller:
         link: Callable[[str, str], None] = os.link,
         compile_wheels: Compile = compile_in_background,
         threads: int | None = None,
+        notify: Callable[[str], None] | None = None,
     ) -> None:
         self.cache, self.index_url, self.allow_sdist = cache, index_url, frozenset(allow_sdist)
-        self._shelves, self._link, self._compile_wheels = Shelves(cache), link, compile_wheels
-        self._threads = threads
+        self._shelves, self._threads = Shelves(cache, notify=notify), threads
+        self._link, self._compile_wheels = link, compile_wheels
 
     def install(self, pins: Sequence[Pin], environment: EmptyEnvironment, /, *, offline: bool) -> None:
         """Install exactly the pins, as :class:`scriptlock.install.Installer` has it."""
