@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
-from collections.abc import Callable
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 from scriptlock.cache.layout import Cache
-from scriptlock.cache.leases import Lease, patience
+from scriptlock.cache.leases import EVERY, SILENCE, patience
 from scriptlock.cache.records import write_durably
-from scriptlock.errors import CacheError, InvalidScript
+from scriptlock.errors import CacheError, EnvironmentBusy, InvalidScript
 from scriptlock.model import Lock
 from scriptlock.script import embed, parse
 from scriptlock.targets import Target
+
+WORK = "resolving"
+"""What somebody else has to finish."""
 
 
 def lock_key(inputs: str, target: Target, base: Lock | None) -> str:
@@ -52,13 +58,48 @@ def cached_lock(
     """
     if not anew and (found := kept_lock(cache, key)):
         return found
-    with Lease(cache.leases / f"lock-{key}", patience=patience(), work="resolving", notify=notify) as lease:
-        lease.acquire(exclusive=True)
+    with _alone(cache, key, notify):
         if not anew and (found := kept_lock(cache, key)):
             return found
         made = make()
         _store(lock_path(cache, key), made)
         return made
+
+
+@contextmanager
+def _alone(cache: Cache, key: str, notify: Callable[[str], None] | None) -> Iterator[None]:
+    """Keep everybody else from making the same lock; no lease, since nobody shares or inherits it."""
+    from filelock import FileLock, Timeout
+
+    seconds = patience()
+    mutex = FileLock(cache.leases / f"lock-{key}", fallback_to_soft=False)
+    started = time.monotonic()
+    try:
+        for told in count():
+            until = min(seconds, SILENCE + told * EVERY)
+            try:
+                mutex.acquire(timeout=max(0, started + until - time.monotonic()))
+                break
+            except Timeout:
+                if until == seconds:
+                    raise EnvironmentBusy(seconds, None, WORK) from None
+                if notify is not None:
+                    notify(f"waiting for another process to finish {WORK}")
+    except (NotImplementedError, OSError) as error:
+        why = "its file system cannot lock files"
+        if isinstance(error, OSError) and error.errno in {
+            errno.EROFS,
+            errno.EACCES,
+            errno.EPERM,
+            errno.ENOSPC,
+        }:
+            why = str(error.strerror)
+        hint = "set SCRIPTLOCK_CACHE_DIR to a folder on a local disk"
+        raise CacheError(f"no lock can be kept in {cache.leases}: {why}", hint) from error
+    try:
+        yield
+    finally:
+        mutex.release()
 
 
 def lock_path(cache: Cache, key: str) -> Path:
