@@ -152,8 +152,8 @@ else:
         :param status: an exit status, or -n for signal n.
         """
         if status < 0:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            for stream in filter(None, (sys.stdout, sys.stderr)):
+                stream.flush()
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the child's is the one that tells something
             if -status != signal.SIGKILL:
                 signal.signal(-status, signal.SIG_DFL)

@@ -69,7 +69,7 @@ def find_source(word: str, cache: Cache, *, refresh: bool = False, offline: bool
     """Return the script that PATH names on the command line, after reading it if that can be done only once.
 
     :param refresh: look again at a URL that was fetched before.
-    :raises FileTrouble: if a pipe cannot be read.
+    :raises FileTrouble: if standard input or a pipe cannot be read.
     :raises ScriptlockError: as :func:`scriptlock.cache.fetched.fetched_script`.
     """
     if is_url(word):
@@ -78,7 +78,7 @@ def find_source(word: str, cache: Cache, *, refresh: bool = False, offline: bool
         copy = fetched_script(cache, word, refresh=refresh, offline=offline)
         return Source(name=shown(word), file=copy, is_ours=True)
     if word == STANDARD_INPUT:
-        return Source(name=word, text=sys.stdin.buffer.read())
+        return Source(name=word, text=_read_standard_input())
     if _is_open_pipe(word):
         return Source(name=word, text=_read_pipe(word))
     return Source(name=word, file=Path(word))
@@ -102,6 +102,15 @@ def _is_open_pipe(path: str) -> bool:
         return stat.S_ISFIFO(Path(path).stat().st_mode)
     except OSError:
         return False
+
+
+def _read_standard_input() -> bytes:
+    if sys.stdin is None:
+        raise FileTrouble("standard input cannot be read: it is closed")
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise FileTrouble(f"standard input cannot be read: {error.strerror or error}") from error
 
 
 def _read_pipe(path: str) -> bytes:

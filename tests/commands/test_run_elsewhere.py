@@ -72,6 +72,16 @@ def test_trouble_with_standard_input_names_the_line(cli: Cli) -> None:
     assert done.err.startswith("scriptlock: -:2: ")
 
 
+@pytest.mark.parametrize(("redirection", "why"), [("<&-", "it is closed"), ("0>file", "Bad file descriptor")])
+def test_standard_input_that_cannot_be_read_is_told(tmp_path: Path, redirection: str, why: str) -> None:
+    argv = ["/bin/sh", "-c", f'exec "$@" {redirection}', "sh", *command("run", "-")]
+
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+    assert (done.returncode, done.stdout) == (NOT_STARTED, "")
+    assert done.stderr == f"scriptlock: -: standard input cannot be read: {why}\n"
+
+
 def test_a_script_on_standard_input_without_a_lock_is_resolved_once(packages: Index, cli: Cli) -> None:
     first = cli("run", "-", stdin=script("rich"))
     packages.break_down()

@@ -126,6 +126,17 @@ def test_the_death_of_the_script_looks_like_our_own(
     assert (done.code, list(temporary.iterdir())) == (-number, [])
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_a_script_that_a_signal_ends_needs_no_stream_of_ours(tmp_path: Path, closed: str) -> None:
+    path = tmp_path / "dies.py"
+    path.write_text(script(body=f"import os\nos.kill(os.getpid(), {int(signal.SIGTERM)})\n"))
+    argv = ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *command("run", "--no-cache", path)]
+
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGTERM, "", "")
+
+
 def test_every_signal_is_passed_on_once_and_the_script_may_choose_its_status(
     listener: Path, temporary: Path
 ) -> None:
