@@ -325,13 +325,14 @@ def test_a_fetched_script_keeps_its_environment_only_while_it_is_used(shelf: She
         register(shelf.cache, folder / "a.py", environment.path, lock=None)
     (key,) = shelf.keys
     age(folder, 400)
+    age(_touched(shelf.cache.fetched / "0123.json"), 400)
 
     soon = prune(shelf.cache)
     age(shelf.entry(key).lease, 31)
     later = prune(shelf.cache)
 
     assert (soon, removed(later)) == (Pruned(removed=(), kept=()), {key: "no script uses it"})
-    assert others(later) == [("script", "0123")]
+    assert others(later) == [("script", "0123"), ("script", "0123.json")]
 
 
 def test_trash_that_is_read_only_or_full_of_links_goes_too(shelf: Shelf, tmp_path: Path) -> None:

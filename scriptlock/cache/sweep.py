@@ -93,7 +93,8 @@ class Sweep:
         """Remove scripts that were fetched from a URL, and have no environment."""
         used = {use.script for entry in self._left() for use in entry.uses}
         for path in _files(self.cache.fetched):
-            if not any(script.is_relative_to(path) for script in used) and _age(path) >= min_age:
+            folder = path.with_suffix("")  # beside it lies what is known of its script
+            if not any(script.is_relative_to(folder) for script in used) and _age(path) >= min_age:
                 self._file("script", path, "it was fetched, and has no environment")
 
     def wheels(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from support.caches import age
 from support.cli import NOT_STARTED, SECONDS, Cli, Done, command
 from support.index import Index
 from support.scripts import RICH_SHOWN, script
@@ -172,6 +173,19 @@ def test_refresh_looks_again_and_fetches_only_what_changed(site: Site, cli: Cli)
         (304, True),
         (200, True),
     ]
+
+
+def test_prune_leaves_what_is_known_of_a_script_that_stays(site: Site, cli: Cli) -> None:
+    url = site.put("/a.py", "print(1)\n")
+    cli("run", url)
+    for path in Path(os.environ["SCRIPTLOCK_CACHE_DIR"], "v1", "fetched").iterdir():
+        age(path, 40)
+
+    pruned = cli("cache", "prune")
+    cli("run", "--refresh", url)
+
+    assert pruned == Done(code=0, out="nothing to remove\n", err="")
+    assert [asked.status for asked in site.log] == [200, 304]
 
 
 def test_a_failed_refresh_is_an_error_and_keeps_what_was_there(site: Site, cli: Cli) -> None:
