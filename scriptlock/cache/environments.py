@@ -17,7 +17,7 @@ from scriptlock.cache.build import build
 from scriptlock.cache.disposal import discard
 from scriptlock.cache.layout import Cache
 from scriptlock.cache.leases import Lease, patience
-from scriptlock.cache.records import write_durably
+from scriptlock.cache.records import read_record, write_durably
 from scriptlock.errors import CacheError, ToolError
 from scriptlock.install.installer import Installer
 from scriptlock.interpreters import Interpreter, is_unchanged
@@ -155,7 +155,7 @@ def read_receipt(folder: Path) -> dict[str, Any]:
     ``hashes`` (of all the files that were admitted, sorted).
     """
     try:
-        receipt = json.loads((folder / RECEIPT).read_bytes())
+        receipt = json.loads(read_record(folder / RECEIPT))
     except (OSError, ValueError):
         return {}
     return receipt if isinstance(receipt, dict) else {}

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
+from scriptlock.disk import SAFELY, read
+
 UNFINISHED = ".new"
 """How the names of files end that are still being written, or were when somebody was killed."""
+
+
+def read_record(path: Path) -> bytes:
+    """Return what is in one of them, without waiting for what only has its name, such as a pipe.
+
+    :raises OSError: if it cannot be read, or is no regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | SAFELY)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        return read(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_durably(path: Path, text: bytes) -> None:

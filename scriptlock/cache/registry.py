@@ -17,7 +17,7 @@ from enum import Enum
 from pathlib import Path
 
 from scriptlock.cache.layout import Cache
-from scriptlock.cache.records import write_durably
+from scriptlock.cache.records import read_record, write_durably
 from scriptlock.errors import CacheError
 
 FORMAT = 1
@@ -113,7 +113,7 @@ def memos(cache: Cache) -> Iterator[tuple[Path, str]]:
     """Yield what the warm start remembers: files, each with the key of the environment that it leads to."""
     for path in _files(cache.memo):
         with suppress(OSError):
-            yield path, os.fsdecode(path.read_bytes().partition(b"\n")[0])
+            yield path, os.fsdecode(read_record(path).partition(b"\n")[0])
 
 
 def uses(cache: Cache) -> tuple[Use, ...]:
@@ -174,7 +174,7 @@ def _digest(script: Path) -> str:
 
 def _read(path: Path) -> Use | None:
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_record(path))
         if value["format"] != FORMAT:
             return None
         return Use(

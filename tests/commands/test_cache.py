@@ -321,6 +321,17 @@ def test_a_size_limit_counts_more_than_scripts(shelf: Shelf, cli: Cli) -> None:
     assert shelf.keys == set()
 
 
+@pytest.mark.parametrize("place", ["memo/0123", "scripts/0123.json", "environments/01/23/scriptlock.json"])
+def test_prune_waits_for_nobody_behind_a_pipe_in_the_cache(shelf: Shelf, cli: Cli, place: str) -> None:
+    path = shelf.cache.root / "v1" / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(path)
+
+    done = cli("cache", "prune")
+
+    assert (done.code, done.err) == (0, "")
+
+
 def test_a_protected_script_loses_nothing_until_that_is_taken_back(shelf: Shelf, cli: Cli) -> None:
     key = shelf.add("1.0", "a.py")
     path = shelf.scripts / "a.py"
