@@ -130,6 +130,11 @@ def test_a_path_that_no_search_path_can_hold_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path / f"a{os.pathsep}b") == f"the cache ROOT has a {os.pathsep!r} in its path"
 
 
+def test_a_path_that_no_text_can_hold_is_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path / os.fsdecode(b"\xff")) == "the path of the cache ROOT is not UTF-8"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_place_where_no_folder_can_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 

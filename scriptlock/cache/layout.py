@@ -156,6 +156,10 @@ class Cache:
             )
         if os.pathsep in str(self.root).removeprefix(self.root.anchor):
             raise CacheError(f"the cache {self.root} has a {os.pathsep!r} in its path", _ELSEWHERE)
+        try:
+            str(self.root).encode()
+        except UnicodeEncodeError as error:  # virtualenv takes no such path
+            raise CacheError(f"the path of the cache {self.root} is not UTF-8", _ELSEWHERE) from error
 
     def _check_place(self) -> None:
         if sys.platform == "win32" or os.geteuid() != 0:
