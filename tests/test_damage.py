@@ -64,6 +64,23 @@ def test_what_is_not_as_it_was_installed_is_damage(kind: str, shelf: Shelf, site
     assert look(shelf).damage == (f"lib/{site.parent.name}/site-packages/{sentence}",)
 
 
+@pytest.mark.parametrize("name", ["bin/python", "pyvenv.cfg"])
+def test_what_makes_it_an_environment_is_missed(name: str, shelf: Shelf, key: str) -> None:
+    (shelf.entry(key).folder / name).unlink()
+
+    assert look(shelf).damage == (f"{name} is missing",)
+
+
+def test_an_environment_whose_interpreter_is_gone_is_as_it_was_built(
+    shelf: Shelf, key: str, tmp_path: Path
+) -> None:
+    python = shelf.entry(key).folder / "bin" / "python"
+    python.unlink()
+    python.symlink_to(tmp_path / "nowhere")
+
+    assert look(shelf).damage == ()
+
+
 def test_other_files_on_top_are_only_named(shelf: Shelf, site: Path) -> None:
     (site / "demo" / "cache.json").touch()
 

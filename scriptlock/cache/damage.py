@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from scriptlock.cache.disposal import discard
-from scriptlock.cache.environments import RECEIPT
+from scriptlock.cache.environments import RECEIPT, python_in
 from scriptlock.cache.inventory import Entry
 from scriptlock.cache.leases import Lease
 from scriptlock.cache.removal import Kept
@@ -56,7 +56,8 @@ def examine(entry: Entry) -> Health:
     except OSError as error:
         raise CacheError(f"{entry.folder} cannot be read: {error.strerror}") from error
     pins = set(entry.pins)
-    damage = [f"{pin} is not there" for pin in sorted(pins - look.found)]
+    damage = [f"{path.relative_to(entry.folder).as_posix()} is missing" for path in _lacking(entry.folder)]
+    damage += [f"{pin} is not there" for pin in sorted(pins - look.found)]
     damage += [f"{pin} was not to be there" for pin in sorted(look.found - pins)]
     return Health(
         entry=entry,
@@ -99,6 +100,13 @@ def _shelf(entry: Entry, path: Path) -> Path | None:
                 if twin.samefile(path):
                     return folder
     return None
+
+
+def _lacking(folder: Path) -> Iterator[Path]:
+    """Yield what makes a folder a virtual environment, where that is not there."""
+    for path in (python_in(folder), folder / "pyvenv.cfg"):
+        if not os.path.lexists(path):  # one whose interpreter is gone is as it was built
+            yield path
 
 
 def _sites(folder: Path) -> list[Path]:

@@ -29,6 +29,7 @@ NO_WISHES: Mapping[str, Any] = {
     "upgrade": False,
 }
 """What the options come to where there are none."""
+REPAIR = "`scriptlock cache verify --repair` has a damaged environment built anew"
 
 
 def run_script(word: str, args: Sequence[str], wishes: Mapping[str, Any]) -> NoReturn:
@@ -126,7 +127,8 @@ def _start(environment: Environment, words: Sequence[str]) -> NoReturn:
     try:
         launch.become(str(environment.path), words)
     except OSError as error:
-        raise ToolError(f"it cannot be started: {error.strerror}") from error
+        hint = REPAIR if isinstance(error, FileNotFoundError) else None
+        raise ToolError(f"it cannot be started: {error.strerror}", hint) from error
 
 
 def _wait_for(environment: Environment, words: Sequence[str]) -> int:

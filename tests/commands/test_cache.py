@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from support.caches import Shelf, age
-from support.cli import IN_A_GONE_FOLDER, Cli, Done, command, powerless
+from support.cli import IN_A_GONE_FOLDER, NOT_STARTED, Cli, Done, command, powerless
 from support.index import Index
-from support.scripts import SHOW, script
+from support.scripts import RICH_SHOWN, SHOW, script
 
 VERBS = ("list", "prune", "protect", "unprotect", "remove", "clean", "dir", "size", "verify")
 SERVER = """
@@ -236,6 +236,38 @@ def test_damage_is_found_said_and_repaired_at_the_next_run(ran: Path, cli: Cli) 
     assert again == Done(code=0, out="", err="")
     assert ran_again.out == "idna 3.19\nrich 15.0.0\n"
     assert (repaired.code, repaired.out.count("as it was built")) == (0, 1)
+
+
+def test_an_environment_without_its_python_is_told_how_to_be_repaired(ran: Path, cli: Cli) -> None:
+    (entry,) = listed(cli)
+    (Path(entry["path"]) / "bin" / "python").unlink()
+
+    broken = cli("run", ran)
+    marked = cli("cache", "verify", "--repair")
+    repaired = cli("run", ran)
+
+    assert (broken.code, broken.err.splitlines()) == (
+        NOT_STARTED,
+        [
+            f"scriptlock: {ran}: it cannot be started: No such file or directory",
+            "hint: `scriptlock cache verify --repair` has a damaged environment built anew",
+        ],
+    )
+    assert (marked.code, marked.out.splitlines()[1]) == (1, "  bin/python is missing")
+    assert repaired == Done(code=0, out=RICH_SHOWN, err="")
+
+
+def test_an_environment_that_is_none_any_more_is_repaired_at_the_next_run(ran: Path, cli: Cli) -> None:
+    (entry,) = listed(cli)
+    (Path(entry["path"]) / "pyvenv.cfg").unlink()
+
+    broken = cli("run", ran)
+    marked = cli("cache", "verify", "--repair")
+    repaired = cli("run", ran)
+
+    assert RICH_SHOWN not in broken.out
+    assert (marked.code, marked.out.splitlines()[1]) == (1, "  pyvenv.cfg is missing")
+    assert repaired == Done(code=0, out=RICH_SHOWN, err="")
 
 
 def test_a_cache_that_cannot_be_written_still_runs_what_is_ready(ran: Path, cli: Cli, root: Path) -> None:
