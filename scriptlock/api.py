@@ -104,9 +104,11 @@ def lock(
     :param upgrade_packages: names whose pins are forgotten.
     :param environments: what to cover, in place of the header's setting; see docs/format.md.
     :param here: cover nothing but the platform and Python at hand; False refreshes a lock that does.
-    :param exclude_newer: ignore files uploaded later; overrides the header's setting.
+    :param exclude_newer: ignore files uploaded at that moment, which needs a time zone, or later; overrides
+        the header's setting.
     :param offline: raise instead of asking a resolver.
     :param notify: is told what a person should know of the result, such as a yanked file.
+    :raises ValueError: if ``exclude_newer`` has no time zone.
     :raises NoHeader: if the script declares nothing.
     :raises InvalidScript: if the header's settings are wrong, or no footer can be written into the script.
     :raises NoInterpreter: if no Python fits.
@@ -115,6 +117,8 @@ def lock(
     """
     from scriptlock.locking import make_lock
 
+    if exclude_newer is not None and exclude_newer.tzinfo is None:
+        raise ValueError("exclude_newer has no time zone")
     header = script.header
     if header is None:
         raise NoHeader

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
-from packaging.markers import InvalidMarker
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from scriptlock.errors import InvalidScript
@@ -39,7 +39,9 @@ def read_requirement(text: str, line: int) -> Requirement:
         requirement = Requirement(text)
         if requirement.marker:
             read_marker(str(requirement.marker))
-    except (InvalidRequirement, InvalidMarker, RecursionError) as error:
+        if requirement.url:
+            _ = urlsplit(requirement.url).port
+    except (ValueError, RecursionError) as error:
         reason = without_credentials(str(error)).partition("\n")[0] or "nested too deeply"
         raise InvalidScript(f"{shown} is no requirement: {reason}", line, hint) from error
     return requirement

@@ -135,6 +135,7 @@ def _read_index_url(key: str, value: object) -> str:
     text = _read_text(key, value)
     try:
         url = urlsplit(text)
+        _ = url.port
     except ValueError as error:
         raise InvalidScript(f"{key} is not a URL") from error
     if url.username or url.password or url.query:

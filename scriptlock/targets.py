@@ -11,7 +11,7 @@ from functools import cache, partial
 from itertools import pairwise
 from types import MappingProxyType
 
-from packaging.markers import Marker
+from packaging.markers import Marker, default_environment
 from packaging.specifiers import SpecifierSet
 from packaging.tags import compatible_tags, cpython_tags, mac_platforms
 
@@ -213,5 +213,6 @@ def require_covered(lock: Lock, markers: Mapping[str, str]) -> None:
     :raises UncoveredHost: if not.
     """
     if not covers(lock, markers):
+        told = {**default_environment(), **markers}
         facts = ("platform_python_implementation", "python_version", "sys_platform", "platform_machine")
-        raise UncoveredHost(" ".join(markers[fact] for fact in facts), tuple(map(str, lock.environments)))
+        raise UncoveredHost(" ".join(str(told[fact]) for fact in facts), tuple(map(str, lock.environments)))

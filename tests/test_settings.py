@@ -64,6 +64,7 @@ def test_every_setting_is_read() -> None:
         ('index-url = "ftp://x/"', "index-url is not an http, https or file URL"),
         ('index-url = "https://"', "index-url is not an http, https or file URL"),
         ('index-url = "https://[x"', "index-url is not a URL"),
+        ('index-url = "https://x:abc/"', "index-url is not a URL"),
         ('index-url = "https://me:secret@x/"', "index-url carries credentials"),
         ('index-url = "https://secret@x/"', "index-url carries credentials"),
         ('index-url = "https://x/?token=secret"', "index-url carries credentials"),

@@ -17,7 +17,7 @@ from scriptlock.cli import ahead, options
 from scriptlock.cli.outcome import worst
 from scriptlock.cli.progress import Progress
 from scriptlock.cli.report import check_json, complain, count, lock_json, out, remark, show_changes, warn
-from scriptlock.errors import NotLocked, ScriptlockError, StaleLock
+from scriptlock.errors import NotLocked, ScriptlockError, StaleLock, UncoveredHost
 from scriptlock.files import read_script
 from scriptlock.model import Notice
 from scriptlock.script import Script, parse
@@ -58,9 +58,10 @@ def lock(paths: Sequence[Path], *, check_only: bool, dry_run: bool, as_json: boo
       scriptlock lock --upgrade --dry-run report.py
     """
     options.refuse_contradictions(wishes)
-    may_be_fresh_and_change = "upgrade upgrade_packages from_cache environments".split()
+    may_be_fresh_and_change = "upgrade upgrade_packages from_cache environments python".split()
     if check_only and wishes["here"] is None and not any(wishes[name] for name in may_be_fresh_and_change):
-        sys.exit(_check(paths, locked_only=wishes["locked_only"], as_json=as_json))
+        changes = (NotLocked, StaleLock, UncoveredHost)
+        sys.exit(_check(paths, changes, locked_only=wishes["locked_only"], as_json=as_json))
     # With any option, the answer may be another.
     is_plain = not (check_only or dry_run or any(wishes.values()) or wishes["here"] is False)
     fresh = memo.FreshLocks("lock")
@@ -111,10 +112,17 @@ def check(paths: Sequence[Path], *, locked_only: bool, as_json: bool) -> None:
       scriptlock check report.py
       scriptlock check --locked-only *.py
     """
-    sys.exit(_check(paths, locked_only=locked_only, as_json=as_json))
+    sys.exit(_check(paths, (NotLocked, StaleLock), locked_only=locked_only, as_json=as_json))
 
 
-def _check(paths: Iterable[Path], *, locked_only: bool, as_json: bool) -> int:
+def _check(
+    paths: Iterable[Path],
+    noes: tuple[type[ScriptlockError], ...],
+    *,
+    locked_only: bool,
+    as_json: bool,
+) -> int:
+    """Say what is wrong with which script; return the exit code, 1 if it is nothing but these."""
     answers, codes = [], []
     fresh = memo.FreshLocks("check")
     for path in paths:
@@ -132,7 +140,7 @@ def _check(paths: Iterable[Path], *, locked_only: bool, as_json: bool) -> int:
             error = problem
         warn(path, notices, but=error)
         if error:
-            is_answer = isinstance(error, NotLocked | StaleLock)
+            is_answer = isinstance(error, noes)
             complain(path, error, with_hint=not is_answer)
             codes.append(1 if is_answer else error.exit_code)
         answers.append(check_json(path, error))

@@ -135,6 +135,19 @@ def test_check_of_a_stale_lock_exits_1_says_why_and_writes_nothing(locked: Path,
     assert locked.read_bytes() == before
 
 
+def test_check_says_that_a_lock_for_other_hosts_or_another_python_would_change(
+    report: Path, cli: Cli
+) -> None:
+    assert cli("lock", "--environment", "macos", report).code == 0
+
+    uncovered = cli("lock", "--check", report)
+    nonsense = cli("lock", "--check", "--python", "nonsense", report)
+
+    assert (uncovered.code, uncovered.out) == (1, "")
+    assert "the lock does not cover" in uncovered.err
+    assert nonsense.code == 2
+
+
 def test_a_lock_that_only_covers_more_counts_as_a_change_and_is_said(report: Path, cli: Cli) -> None:
     assert cli("lock", "--here", report).code == 0
 
