@@ -103,6 +103,8 @@ def installed(
 names = st.text(
     st.sampled_from(list(" '\"$`\\\n\t;&|*?~!#()[]{}<>=-.%éa\udce9\u2028")), min_size=1, max_size=12
 ).filter(lambda name: name not in {".", ".."})
+folders = names.filter(lambda name: "\udce9" not in name)
+"""A cache whose path is not UTF-8 is refused."""
 
 
 @contextmanager
@@ -114,7 +116,7 @@ def hostile_folder(name: str) -> Iterator[Path]:
         yield folder
 
 
-@given(folder=names, name=names, script=names, arguments=st.lists(names, max_size=3))
+@given(folder=folders, name=names, script=names, arguments=st.lists(names, max_size=3))
 @example(folder="'; touch x; '", name="$(touch x)", script="\n`touch x`\n", arguments=["-c", ""])
 @example(folder="-", name="-n", script="-c", arguments=["--"])
 def test_no_name_means_anything_to_the_shell(
