@@ -55,7 +55,12 @@ def _answer(borrowed: Borrowed, access: Access, walker: Walker, question: Questi
         # Nor may a pin keep something old that is new here, or is to be chosen anew.
         while obstacles := walker.obstacles(question, solution):
             fewer = _without(question, obstacles)
-            other, others_notes = solve(borrowed, access, fewer)
+            try:
+                other, others_notes = solve(borrowed, access, fewer)
+            except IndexUnreachable:
+                raise
+            except ResolutionError:  # pip may have gone another way, and too far
+                break
             if not _has_newer(other, solution, question):
                 break
             question, solution, notes = fewer, other, others_notes
