@@ -130,7 +130,7 @@ def _as_shown(text: str) -> str:
     """Return a requirement as an error shows it, whatever else as it is."""
     try:
         return str(Requirement(text))
-    except InvalidRequirement:
+    except (InvalidRequirement, RecursionError):
         return text
 
 

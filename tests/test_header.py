@@ -87,6 +87,7 @@ def test_values_travel_between_processes() -> None:
             3,
             "'six @ https://[::1/six.whl' is no requirement",
         ),
+        (["dependencies = [", '  "six",', f'  "a; {"(" * 3000}",', "]"], 5, "'a; (((((((("),
         (["requires-python = 3.11"], 3, "requires-python is not a string"),
         (["", 'requires-python = "3.11"'], 4, "requires-python '3.11' is no version specifier"),
         (["a = 1", "a = 2"], 4, "the header is not valid TOML: cannot overwrite a value"),

@@ -97,6 +97,7 @@ def test_what_is_new_is_as_new_as_it_can_be_and_only_pins_that_it_contradicts_ar
     index.add(wheel("tool", "1"), wheel("tool", "2", requires=[between]), wheel("part", "1"))
     index.add(wheel("part", "2", requires=["beside"]), wheel("beside", "1"), wheel("beside", "2"))
     index.add(wheel("between", "1", requires=["part>=2", "between"]))
+    index.add(wheel("between", "2", requires_python=">=3.12"))
     preferred = [pin("part", "1"), pin("beside", "1")]
 
     (found,) = RESOLVER.resolve(request_for("tool", "part", "beside", preferred=preferred))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any
 
 from packaging.requirements import InvalidRequirement
@@ -79,7 +79,10 @@ class Walker:
         return any(self._missed(question, solution))
 
     def obstacles(self, question: Question, solution: Solution) -> set[str]:
-        """Return what of the preferred stands in the way of something better that has to be chosen anew."""
+        """Return what of the preferred stands in the way of something better that has to be chosen anew.
+
+        What requires it may lie between: of that, the best version for the target is looked into.
+        """
         found, seen = set[str](), set[str]()
         pending = [*self._missed(question, solution)] if question.preferred else []
         while pending:
@@ -89,8 +92,9 @@ class Walker:
                 if preferred := question.preferred.get(required):
                     found |= set() if bound.contains(preferred, prereleases=True) else {required}
                 elif required not in seen:
-                    best = next(bound.filter(self._offers.versions(required)), None)
-                    pending += [(required, best)] if best else []
+                    versions = bound.filter(self._offers.versions(required))
+                    files = ((one, self._offers.best(required, one, question.target)) for one in versions)
+                    pending += islice(((required, one) for one, file in files if file is not None), 1)
         return found
 
     def _required(
