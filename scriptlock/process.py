@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
@@ -106,11 +107,9 @@ class Begun:
 
     def dismiss(self) -> None:
         """End it, but let it finish the file that it is writing; leave nothing of it."""
-        import subprocess
-
         self._process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(PATIENCE)
+        with suppress(OSError):  # on Windows, where it has no time to finish anything
+            self._wait_for_end()
         self.close()
 
     def kill(self) -> None:
@@ -123,6 +122,18 @@ class Begun:
         with suppress(OSError), self._process:  # what was not written to it is of no use to anybody
             pass
         self._remove()
+
+    def _wait_for_end(self) -> None:
+        """Wait until nobody writes to its standard output any more, but not for ever.
+
+        ``Popen.wait()`` with a timeout would sleep between two looks, for up to 50 ms.
+        """
+        import select
+
+        output, end = self._process.stdout, time.monotonic() + PATIENCE
+        while output and (left := end - time.monotonic()) > 0:
+            if not (select.select([output], [], [], left)[0] and os.read(output.fileno(), 1 << 16)):
+                break
 
     def _remove(self) -> None:
         self._errors.close()

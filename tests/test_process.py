@@ -86,6 +86,17 @@ def test_a_program_that_is_dismissed_finishes_what_it_is_writing(tmp_path: Path)
         os.kill(number, 0)
 
 
+def test_a_program_that_is_dismissed_may_say_something_before(tmp_path: Path) -> None:
+    path = tmp_path / "written"
+    talking = WRITING.replace("(pathlib", "(print('one'), time.sleep(0.1), print('two', flush=True), pathlib")
+
+    begun = Begun([sys.executable, "-u", "-c", talking.replace("PATH", repr(str(path)))])
+    begun.ask("")
+    begun.dismiss()
+
+    assert path.read_text() == "whole"
+
+
 def test_a_program_that_will_not_go_is_ended() -> None:
     begun = Begun([sys.executable, "-c", STUBBORN])
     number = int(begun.ask(""))

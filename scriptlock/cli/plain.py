@@ -30,12 +30,9 @@ def start(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> None
     verb, *rest = words
     if verb == "sync" and len(rest) > 1:
         gc.enable()
-    try:
-        if verb == "run":
-            preparing.run_script(rest[0], rest[1:], preparing.NO_WISHES)
-        preparing.sync_scripts(rest, preparing.NO_WISHES, say=say)
-    finally:
-        gc.freeze()  # at its exit, Python would look in any case
+    if verb == "run":
+        preparing.run_script(rest[0], rest[1:], preparing.NO_WISHES)
+    preparing.sync_scripts(rest, preparing.NO_WISHES, say=say)
 
 
 def say(text: str) -> None:

@@ -45,17 +45,16 @@ def main() -> None:
     leave_out()
     with suppress(ScriptlockError):  # who sends an order is told
         borrow_for_indexes(NAMES)
-    clerk = Clerk()
-    with closing(clerk):
-        for line in sys.stdin:
-            answers.write(f"{json.dumps(clerk.respond(json.loads(line)))}\n")
-            answers.flush()
-            if not clerk.keep():
-                break
-            gc.collect()
-            gc.freeze()  # what is left now is for the next order, too, and need not be looked at again
-            if clerk.rows > MOST_ROWS or clerk.weight > MOST_BYTES:
-                break  # another process begins with an empty memory, and the pages are on the disk
+    clerk = Clerk()  # nobody closes its connections: the process is about to end when they are not needed
+    for line in sys.stdin:
+        answers.write(f"{json.dumps(clerk.respond(json.loads(line)))}\n")
+        answers.flush()
+        if not clerk.keep():
+            break
+        gc.collect()
+        gc.freeze()  # what is left now is for the next order, too, and need not be looked at again
+        if clerk.rows > MOST_ROWS or clerk.weight > MOST_BYTES:
+            break  # another process begins with an empty memory, and the pages are on the disk
 
 
 class Clerk:

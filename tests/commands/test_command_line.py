@@ -26,6 +26,39 @@ def test_the_version_is_told(cli: Cli) -> None:
     assert scriptlock.__version__ in done.out
 
 
+ENDING = """
+import atexit, sys, threading, time
+class Loaded:
+    def __del__(self):
+        print("taken down")
+loaded = Loaded()
+atexit.register(print, "left")
+if "thread" in sys.argv:
+    threading.Thread(target=lambda: (time.sleep(0.1), print("finished"))).start()
+sys.argv = ["scriptlock", *sys.argv[2:]]
+from scriptlock.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "verb", "code", "last"),
+    [
+        ("plain", "--version", 0, ["left"]),
+        ("plain", "--nonsense", 2, ["left"]),
+        # What else is under way is finished, as Python does it.
+        ("thread", "--version", 0, ["finished", "left", "taken down"]),
+    ],
+)
+def test_a_command_ends_with_what_is_to_be_done_at_the_end_and_no_more(
+    how: str, verb: str, code: int, last: list[str]
+) -> None:
+    argv = [sys.executable, "-c", ENDING, how, verb]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+    assert (done.returncode, done.stdout.splitlines()[-len(last) :]) == (code, last)
+
+
 def test_help_lists_the_verbs_in_the_order_in_which_they_are_wanted(cli: Cli) -> None:
     done = cli("--help")
 
