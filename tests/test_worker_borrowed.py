@@ -139,5 +139,29 @@ def test_what_is_left_out_is_loaded_when_somebody_calls_it() -> None:
     assert without.stdout.endswith("\\[it] []\n")
 
 
+SHARED = """
+import sys
+from scriptlock.resolve.borrowed import borrow, leave_out
+leave_out()
+import packaging.markers
+from packaging.version import Version
+borrow()
+import packaging
+import packaging.tags
+from scriptlock.resolve import access, answers, indexes
+print(Version.__module__, packaging.tags.__spec__.name)
+print(*(name for name, module in sys.modules.items() if ".".join(name.split(".")[:1]) == "packaging"
+    and module is not sys.modules[f"pip._vendor.{name}"]))
+"""
+
+
+def test_a_worker_loads_packaging_once() -> None:
+    home = str(Path(scriptlock.__file__).parents[1])
+    done = process.run([sys.executable, "-c", f"import sys; sys.path.append({home!r}); {SHARED}"])
+
+    said = "pip._vendor.packaging.version pip._vendor.packaging.tags\n\n"
+    assert (done.stdout, done.stderr) == (said, "")
+
+
 def test_what_is_left_out_is_there_otherwise() -> None:
     assert all(import_module(name).__spec__ for name in UNUSED)

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from types import MappingProxyType, ModuleType, SimpleNamespace
 from typing import Any
 
@@ -101,6 +104,7 @@ UNUSED = (
         "traceback".split()
     ),
     "pip._vendor.pkg_resources",  # would look for what is installed
+    "pip._vendor.packaging.pylock",  # would read lock files
 )
 """What pip and pip-tools import for what hardly ever happens in a worker; a sixth of all that they import."""
 
@@ -139,10 +143,28 @@ class _Name(type):
         return getattr(import_module(module), name)
 
 
+class _Vendored(MetaPathFinder, Loader):
+    """Finds packaging in the copy of it that pip brings along."""
+
+    def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
+        if fullname.partition(".")[0] == "packaging":
+            with suppress(ImportError):
+                import_module(f"pip._vendor.{fullname}")
+                return ModuleSpec(fullname, self)
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        sys.modules[module.__name__] = import_module(f"pip._vendor.{module.__name__}")
+
+
 def leave_out() -> None:
-    """Load what is hardly ever used only once it is, in this process."""
+    """Load what is hardly ever used only once it is, in this process, and packaging once, from pip.
+
+    To load packaging a second time takes as long as an index takes to answer.
+    """
     for name in UNUSED:
         sys.modules.setdefault(name, _Unused(name))
+    sys.meta_path.insert(0, _Vendored())
 
 
 def borrow(names: Mapping[str, str] = NAMES) -> Borrowed:
