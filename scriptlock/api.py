@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from scriptlock.cache.environments import Environment
     from scriptlock.cache.layout import Cache
+    from scriptlock.install.fetch import Start
     from scriptlock.install.installer import Installer
     from scriptlock.locking import Notify
     from scriptlock.resolve.request import Resolver
@@ -228,17 +229,24 @@ def sync(
     return open_environment(cache, interpreter, pins, installer, offline=offline, notify=notify)
 
 
-def default_installer(cache: Cache, header: Header | None, *, notify: Notify) -> Installer:
+def default_installer(
+    cache: Cache, header: Header | None, *, fetch: Start | None = None, notify: Notify
+) -> Installer:
     """Return the wheel store, with the index and the sources that the header allows.
 
+    :param fetch: runs a process that fetches; None for one that is started when something is missing.
     :param notify: is told of waiting for somebody else who fetches the same.
     """
     from scriptlock.install.store import StoreInstaller
 
     if header is None:
-        return StoreInstaller(cache, notify=notify)
+        return StoreInstaller(cache, fetch=fetch, notify=notify)
     # Never the footer's index-url: that is what the lock was made from, said by whoever sent the script.
     settings = header.settings
     return StoreInstaller(
-        cache, index_url=settings.index_url, allow_sdist=settings.allow_sdist, notify=notify
+        cache,
+        index_url=settings.index_url,
+        allow_sdist=settings.allow_sdist,
+        fetch=fetch,
+        notify=notify,
     )

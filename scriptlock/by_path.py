@@ -223,7 +223,7 @@ def sync_file(
     :param upgrade: choose every version anew, and write that back.
     :param notify: is told what was done to the file, and of waiting.
     :param options: those of :func:`scriptlock.by_text.prepare`: ``python``, ``locked``, ``frozen``,
-        ``extra``, ``max_age``, ``resolver`` and ``installer``.
+        ``extra``, ``max_age``, ``resolver``, ``installer`` and ``workers``.
     :raises ScriptlockError: as :func:`lock_file` and :func:`scriptlock.sync`.
     """
     from scriptlock.cache.layout import Cache

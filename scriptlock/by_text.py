@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from scriptlock.install.installer import Installer
     from scriptlock.locking import Notify
     from scriptlock.resolve.request import Resolver
+    from scriptlock.workers import Workers
 
 _NOTHING_DECLARED = "# /// script\n#\n# ///\n"
 """A script without a header runs like one whose header asks for nothing."""
@@ -56,6 +58,7 @@ def prepare(
     offline: bool = False,
     resolver: Resolver | None = None,
     installer: Installer | None = None,
+    workers: Workers | None = None,
     write_back: Callable[[Lock, Lock], bool] | None = None,
     notify: Notify = nobody,
 ) -> Prepared:
@@ -67,6 +70,8 @@ def prepare(
     :param extra: what this one run needs on top; its lock is kept in the cache, never in the script.
     :param max_age: notify of a lock that was resolved longer ago.
     :param written_at: when the script was written last (seconds since 1970), if that is known.
+    :param workers: the processes for whichever of the two is the default; by default, they are started when
+        they are needed.
     :param write_back: is given the footer's lock and the one that takes its place, and returns whether it
         is in the script now; without it, it is only kept in the cache.
     :param notify: is told of what was perhaps meant as a header, of old locks, of moved pins, and of waiting.
@@ -85,7 +90,13 @@ def prepare(
         from scriptlock.chooser import Chooser
 
         return Chooser(
-            cache=cache, python=found, upgrade=upgrade, offline=offline, resolver=resolver, notify=notify
+            cache=cache,
+            python=found,
+            upgrade=upgrade,
+            offline=offline,
+            resolver=resolver,
+            workers=workers,
+            notify=notify,
         )
 
     key = None
@@ -101,7 +112,8 @@ def prepare(
     if extra:
         lock, key = choose().lock_with(script, lock, extra)
     if installer is None:
-        installer = api.default_installer(cache, script.header, notify=notify)
+        fetch = partial(workers.fetch, cache) if workers else None
+        installer = api.default_installer(cache, script.header, fetch=fetch, notify=notify)
     with api.naming_the_line(script.header, found.markers):
         environment = api.sync(
             lock, python=found, installer=installer, cache=cache, offline=offline, notify=notify

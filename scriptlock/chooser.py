@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from scriptlock.cache.layout import Cache
     from scriptlock.resolve.request import Resolver
+    from scriptlock.workers import Workers
 
 
 def lock_key(script: Script, interpreter: Interpreter) -> str:
@@ -41,6 +42,8 @@ class Chooser:
     offline: bool
     resolver: Resolver | None
     """Who chooses versions; None for pip-tools."""
+    workers: Workers | None
+    """The processes for pip-tools; None for one that is started when it is needed."""
     notify: Notify
 
     def lock(self, script: Script, *, here: bool) -> tuple[Lock, str]:
@@ -80,8 +83,9 @@ class Chooser:
         return replace(lock, pins=pins), key
 
     def _resolve(self, script: Script, *, here: bool) -> Lock:
-        from scriptlock.resolve.pip_tools import PipTools
+        from scriptlock.resolve.pip_tools import PipTools, start_worker
 
+        start = partial(self.workers.resolve, self.cache) if self.workers else start_worker
         return api.lock(
             # A lock for here is not embedded, so it does not matter whether that could be done.
             replace(script, text=b"") if here else script,
@@ -89,7 +93,7 @@ class Chooser:
             upgrade=self.upgrade,
             here=here,
             offline=self.offline,
-            resolver=self.resolver or PipTools(cache_dir=self.cache.http),
+            resolver=self.resolver or PipTools(cache_dir=self.cache.http, start=start),
             notify=self.notify,
         )
 

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -87,13 +88,17 @@ class Begun:
 
     def ask(self, line: str) -> str:
         """Return the line that it answers to a line, nothing if it ends instead."""
-        writing, reading = self._process.stdin, self._process.stdout
-        with suppress(OSError):
-            if writing and reading:
-                writing.write(f"{line}\n")
-                writing.flush()
-                return reading.readline()
-        return ""
+        reading = self._process.stdout
+        return reading.readline() if self._say(line) and reading else ""
+
+    def hand(self, text: str) -> None:
+        """Give it a text, in a file whose path it reads as a line: nobody waits until it has read all of it.
+
+        :raises OSError: if that cannot be written.
+        """
+        path = Path(self._folder.name, "text")
+        path.write_text(text, "utf-8")
+        self._say(str(path))  # who waits for its end finds out why it has ended already
 
     def finish(self) -> subprocess.CompletedProcess[str]:
         """Let it run to its end; return its output, whatever its status."""
@@ -122,6 +127,15 @@ class Begun:
         with suppress(OSError), self._process:  # what was not written to it is of no use to anybody
             pass
         self._remove()
+
+    def _say(self, line: str) -> bool:
+        writing = self._process.stdin
+        with suppress(OSError):
+            if writing:
+                writing.write(f"{line}\n")
+                writing.flush()
+                return True
+        return False
 
     def _wait_for_end(self) -> None:
         """Wait until nobody writes to its standard output any more, but not for ever.

@@ -25,6 +25,7 @@ LAYERS = (
     "__main__ launch memo cli",
     "scriptlock",
     "sharing api by_path by_text chooser launcher locking",
+    "workers",
     "resolve install cache",
     "files disk conversation process child download addresses interpreters probe pip_configuration",
     "script parts nearmiss header settings requirements footer document changes",

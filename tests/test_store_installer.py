@@ -6,10 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,15 @@ import pytest
 
 from scriptlock.cache.environments import Environment, open_environment
 from scriptlock.cache.layout import Cache
+from scriptlock.cache.leases import STORE, Lease
 from scriptlock.errors import CacheError, InstallError, Offline, ToolError
-from scriptlock.install.fetch import BOOT, Order, fetching
+from scriptlock.install.fetch import BOOT, FetchProcess, Order, Start, fetching
 from scriptlock.install.fetch_worker import NAMES, respond
 from scriptlock.install.store import StoreInstaller
 from scriptlock.interpreters import Interpreter, find_interpreter
 from scriptlock.model import Pin
 from scriptlock.process import Finish
+from support.cli import SECONDS
 from support.index import Index, nothing_listens
 from support.installers import pin_of, seen_inside
 from support.servers import answering
@@ -62,13 +65,20 @@ def refused(cache: Cache, *pins: Pin, installer: StoreInstaller | None = None) -
     return caught.value
 
 
-def fetch(
-    cache: Cache, wanted: Wheel, start: Callable[[str, Sequence[int]], AbstractContextManager[Finish]]
-) -> None:
+def fetch(cache: Cache, wanted: Wheel, start: Start) -> None:
     """Have a worker fetch a wheel."""
     order = Order(index_url=None, allow_sdist=(), tags=HOST.tags)
     with fetching(cache, [pin_of(wanted)], order, inherit=[], start=start) as finish:
         finish()
+
+
+def carry_out(
+    order: Mapping[str, Any], argv: Sequence[str], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """Have the worker that a command line starts carry out an order."""
+    path = folder / "order"
+    path.write_text(json.dumps(order))
+    return subprocess.run(argv, input=f"{path}\n", capture_output=True, text=True, check=False)
 
 
 def by_url(url: str, digest: str) -> Pin:
@@ -116,6 +126,75 @@ def test_two_that_need_a_wheel_at_once_fetch_it_once(index: Index, cache: Cache)
             build.result().close()
 
     assert index.requests.count(f"/files/{DEMO.filename}") == 1
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Return the files below a folder, by their paths there."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and "bin" not in path.parts and path.name != "pyvenv.cfg"
+    }
+
+
+def test_a_process_that_was_started_before_fetches_the_same(index: Index, tmp_path: Path) -> None:
+    index.add(DEMO, OTHER)
+    caches = [Cache(root=tmp_path / name) for name in ("usual", "ahead")]
+    made, asked = [], []
+    for cache, is_ahead in zip(caches, (False, True), strict=True):
+        cache.prepare()
+        process = FetchProcess(cache)
+        installer = StoreInstaller(cache, fetch=process, compile_wheels=nobody_compiles)
+        if is_ahead:
+            process.begin()
+            process.begin()
+        with open_environment(cache, HOST, [pin_of(DEMO), pin_of(OTHER)], installer) as environment:
+            made.append(content(environment.path / "lib"))
+        asked.append(sorted(index.requests))
+        index.reset()
+
+    assert made[0]
+    assert made[0] == made[1]
+    assert asked[0] == asked[1]
+
+
+def test_a_process_that_was_started_in_vain_is_ended(cache: Cache) -> None:
+    cache.prepare()
+    process = FetchProcess(cache)
+
+    process.begin()
+    with Lease(cache.leases / STORE) as lease:
+        assert not lease.attempt(exclusive=True)
+        process.close()
+        assert lease.attempt(exclusive=True)
+
+    process.close()
+
+
+def test_no_process_is_started_while_the_store_is_being_cleaned_up(cache: Cache) -> None:
+    cache.prepare()
+    process = FetchProcess(cache)
+
+    with Lease(cache.leases / STORE) as lease:
+        lease.acquire(exclusive=True)
+        process.begin()
+        lease.release()
+        assert lease.attempt(exclusive=True)
+
+
+def test_a_process_that_was_started_before_ends_with_who_started_it(cache: Cache) -> None:
+    cache.prepare()
+    program = (
+        "import os, sys\nfrom pathlib import Path\nfrom scriptlock.cache.layout import Cache\n"
+        "from scriptlock.install.fetch import FetchProcess\n"
+        "FetchProcess(Cache(root=Path(sys.argv[1]))).begin()\nos.kill(os.getpid(), 9)\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program, str(cache.root)], check=False)
+
+    assert done.returncode == -9
+    with Lease(cache.leases / STORE, patience=SECONDS) as lease:
+        assert lease.acquire(exclusive=True)
 
 
 def test_the_best_file_for_the_interpreter_is_taken(index: Index, cache: Cache) -> None:
@@ -483,7 +562,7 @@ def test_a_wheel_of_another_format_is_fetched_anew(index: Index, cache: Cache) -
 )
 def test_a_worker_that_fails_is_an_error(script: str, reason: str, cache: Cache) -> None:
     @contextmanager
-    def start(order: str, inherit: Sequence[int]) -> Iterator[Finish]:
+    def start(order: Mapping[str, Any], inherit: Sequence[int]) -> Iterator[Finish]:
         argv = [sys.executable, "-c", script]
         yield lambda: subprocess.run(argv, capture_output=True, text=True, check=False)
 
@@ -495,30 +574,31 @@ def test_a_worker_that_fails_is_an_error(script: str, reason: str, cache: Cache)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="nobody says which processors to use")
-def test_where_there_is_one_processor_nobody_else_unpacks(index: Index, cache: Cache) -> None:
+def test_where_there_is_one_processor_nobody_else_unpacks(index: Index, cache: Cache, tmp_path: Path) -> None:
     index.add(DEMO)
     cache.prepare()
 
     @contextmanager
-    def start(order: str, inherit: Sequence[int]) -> Iterator[Finish]:
+    def start(order: Mapping[str, Any], inherit: Sequence[int]) -> Iterator[Finish]:
         refuse_copies = "os.fork = None; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])"
-        alone = [sys.executable, "-I", "-c", f"import os; {refuse_copies}; {BOOT}", ""]
-        yield lambda: subprocess.run(alone, input=order, capture_output=True, text=True, check=False)
+        alone = [sys.executable, "-I", "-c", f"import os; {refuse_copies}; {BOOT}", "", str(cache.root), "1"]
+        yield partial(carry_out, order, alone, tmp_path)
 
     fetch(cache, DEMO, start)
 
     assert [path.name for path in cache.wheels.iterdir()] == [DEMO.sha256]
 
 
-def test_a_full_disk_while_unpacking_is_an_error(index: Index, cache: Cache) -> None:
+def test_a_full_disk_while_unpacking_is_an_error(index: Index, cache: Cache, tmp_path: Path) -> None:
     large = wheel("demo", "1.0", files={"demo.bin": os.urandom(1 << 17)})
     index.add(large)
     cache.prepare()
 
     @contextmanager
-    def start(order: str, inherit: Sequence[int]) -> Iterator[Finish]:
-        limited = ["/bin/sh", "-c", 'ulimit -f 16; exec "$@"', "sh", sys.executable, "-I", "-c", BOOT, ""]
-        yield lambda: subprocess.run(limited, input=order, capture_output=True, text=True, check=False)
+    def start(order: Mapping[str, Any], inherit: Sequence[int]) -> Iterator[Finish]:
+        limit = ["/bin/sh", "-c", 'ulimit -f 16; exec "$@"', "sh"]
+        limited = [*limit, sys.executable, "-I", "-c", BOOT, "", str(cache.root), "1"]
+        yield partial(carry_out, order, limited, tmp_path)
 
     with pytest.raises(CacheError, match="the wheel store cannot be written: File too large"):
         fetch(cache, large, start)
@@ -527,7 +607,7 @@ def test_a_full_disk_while_unpacking_is_an_error(index: Index, cache: Cache) -> 
 
 
 def test_a_worker_that_cannot_be_started_is_an_error(cache: Cache) -> None:
-    def start(order: str, inherit: Sequence[int]) -> AbstractContextManager[Finish]:
+    def start(order: Mapping[str, Any], inherit: Sequence[int]) -> AbstractContextManager[Finish]:
         raise FileNotFoundError(2, "No such file or directory")
 
     with pytest.raises(ToolError, match="no process can be started: No such file or directory"):

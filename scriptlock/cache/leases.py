@@ -20,6 +20,8 @@ from typing import Self
 from scriptlock.cache.flock import try_lock, unlock
 from scriptlock.errors import CacheError, EnvironmentBusy
 
+STORE = "wheels"
+"""Of the wheel store: who reads or writes there shares it, who takes something away has it alone."""
 VARIABLE = "SCRIPTLOCK_LOCK_TIMEOUT"
 PATIENCE = 300.0
 SILENCE = 0.8

@@ -14,7 +14,7 @@ from typing import Self
 from scriptlock.cache.disposal import delete, move_aside
 from scriptlock.cache.inventory import Entry, entries, size_of
 from scriptlock.cache.layout import Cache
-from scriptlock.cache.leases import Lease
+from scriptlock.cache.leases import STORE, Lease
 from scriptlock.cache.records import UNFINISHED
 from scriptlock.cache.registry import Fate, forget, memos, uses
 from scriptlock.cache.removal import Kept, Removed, remove
@@ -22,8 +22,6 @@ from scriptlock.cache.removal import Kept, Removed, remove
 ABANDONED = timedelta(days=1)
 """When a file that somebody began to write is taken for left behind."""
 SHA256 = re.compile("[0-9a-f]{64}")
-STORE = "wheels"
-"""The name of the lease that is shared by whoever reads or writes the store of wheels."""
 BEGUN = ".new-"
 """How the names of wheels begin that were not unpacked to the end."""
 

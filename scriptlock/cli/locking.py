@@ -68,9 +68,13 @@ def lock(paths: Sequence[Path], *, check_only: bool, dry_run: bool, as_json: boo
     may_know = is_plain and not as_json
     pending = [path for path in paths if not (may_know and fresh.knows(os.fspath(path)))]
     answers, codes = [], []
+    begun = ahead.workers()
     with Progress(f"locking {count(paths)}") as progress:
         for result in by_path.lock_files(
-            pending, write=not (check_only or dry_run), worker=ahead.worker(), **wishes
+            pending,
+            write=not (check_only or dry_run),
+            worker=begun.resolver if begun else None,
+            **wishes,
         ):
             with progress.pause():
                 _report_lock(result, named=len(paths) > 1, quietly=as_json)

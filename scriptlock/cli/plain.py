@@ -25,14 +25,17 @@ def start(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> None
     # Hardly anything of what is loaded or made from here on is garbage, and to look for some takes as
     # long as to read the script.
     gc.disable()
-    from scriptlock.cli import preparing
+    from scriptlock.cli import ahead
 
     verb, *rest = words
     if verb == "sync" and len(rest) > 1:
         gc.enable()
-    if verb == "run":
-        preparing.run_script(rest[0], rest[1:], preparing.NO_WISHES)
-    preparing.sync_scripts(rest, preparing.NO_WISHES, say=say)
+    with ahead.begun(words, environ):
+        from scriptlock.cli import preparing
+
+        if verb == "run":
+            preparing.run_script(rest[0], rest[1:], preparing.NO_WISHES)
+        preparing.sync_scripts(rest, preparing.NO_WISHES, say=say)
 
 
 def say(text: str) -> None:

@@ -13,10 +13,12 @@ from scriptlock import launch, memo
 from scriptlock.addresses import is_url
 from scriptlock.cache.environments import Environment
 from scriptlock.cache.layout import Cache
+from scriptlock.cli import ahead
 from scriptlock.cli.outcome import RUN_FAILED, worst
 from scriptlock.cli.progress import Progress
 from scriptlock.cli.sources import Source, find_source, shown
 from scriptlock.errors import ScriptlockError, ToolError
+from scriptlock.workers import Workers
 
 NO_WISHES: Mapping[str, Any] = {
     "extra": (),
@@ -107,7 +109,8 @@ def _prepare(word: str, cache: Cache, wishes: Mapping[str, Any]) -> tuple[Source
     # Who types a script wants to see nothing else meanwhile.
     with Progress(f"fetching {name}") if is_url(word) else nullcontext():
         source = find_source(word, cache, refresh=refresh, offline=offline)
-    with Progress(f"preparing {name}") as progress:
+    # Before the script takes this process's place, they have to be gone.
+    with ahead.workers() or Workers() as workers, Progress(f"preparing {name}") as progress:
 
         def notify(message: str) -> None:
             from scriptlock.cli.report import remark
@@ -115,7 +118,7 @@ def _prepare(word: str, cache: Cache, wishes: Mapping[str, Any]) -> tuple[Source
             with progress.pause():
                 remark(shown(word), message)
 
-        return source, source.prepare(cache=cache, notify=notify, **rest)
+        return source, source.prepare(cache=cache, workers=workers, notify=notify, **rest)
 
 
 def _start(environment: Environment, words: Sequence[str]) -> NoReturn:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from scriptlock.cache.layout import Cache
-from scriptlock.install.shelves import LEASE
+from scriptlock.cache.leases import STORE
 from scriptlock.interpreters import Interpreter
 from scriptlock.process import clean_environment
 
@@ -42,7 +42,7 @@ def compile_in_background(cache: Cache, interpreter: Interpreter, digests: Seque
     from scriptlock.install import bytecode
 
     python = [str(interpreter.executable), "-I", "-S", bytecode.__file__]
-    work = [str(cache.wheels), str(cache.leases / LEASE), python_name(interpreter), *digests]
+    work = [str(cache.wheels), str(cache.leases / STORE), python_name(interpreter), *digests]
     with suppress(OSError):  # there is no shell: whoever imports a module will compile it
         subprocess.run(
             ["/bin/sh", "-c", DETACHED, "sh", *python, *work],

@@ -9,19 +9,20 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from packaging.utils import NormalizedName, canonicalize_name
-
-from scriptlock import process
 from scriptlock.cache.layout import Cache
+from scriptlock.cache.leases import STORE, Lease
 from scriptlock.errors import CacheError, InstallError, ScriptlockError, ToolError
-from scriptlock.model import Pin
 from scriptlock.pip_configuration import redact
+from scriptlock.process import Begun
 
 if TYPE_CHECKING:
     import subprocess
 
+    from packaging.utils import NormalizedName
+
+    from scriptlock.model import Pin
     from scriptlock.process import Finish
 
 BOOT = (
@@ -33,9 +34,14 @@ BOOT = (
 What is imported is never garbage, and there is not much else in such a short life. It ends at once, since
 to take down all that was loaded takes as long as to fetch a wheel.
 """
+MANY = 64
+"""How many wheels to prepare for where nobody knows yet."""
 FAILURES: Mapping[str, type[InstallError | CacheError | ToolError]] = {
     kind.__name__: kind for kind in (InstallError, CacheError, ToolError)
 }
+
+
+Start = Callable[[Mapping[str, Any], Sequence[int]], AbstractContextManager["Finish"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +56,53 @@ class Order:
     """Those that the interpreter accepts, the most preferred first."""
 
 
-def start_worker(order: str, inherit: Sequence[int]) -> AbstractContextManager[Finish]:
-    """Start the worker; give what waits for its end and returns what it answered."""
-    home = Path(__file__).resolve().parents[2]
-    return process.start([sys.executable, "-I", "-c", BOOT, str(home)], text=order, inherit=inherit)
+class FetchProcess:
+    """What fetches for one cache. It may begin to load before it is known what there is to fetch."""
+
+    def __init__(self, cache: Cache) -> None:
+        self.cache = cache
+        self._held = ExitStack()
+        self._ahead: Begun | None = None
+
+    def begin(self) -> None:
+        """Start it now, if it is not started, and nobody is about to take anything away from the store.
+
+        :raises OSError: if no process can be started.
+        :raises CacheError: if the store's lease cannot be had.
+        """
+        from scriptlock.install.threads import usable_processors
+
+        if self._ahead is None and usable_processors() > 1:  # else it would be in the way of others
+            lease = Lease(self.cache.leases / STORE)
+            if lease.attempt(exclusive=False):
+                self._ahead = self._start(MANY, [self._held.enter_context(lease).descriptor])
+                self._held.callback(self._ahead.close)
+
+    @contextmanager
+    def __call__(self, order: Mapping[str, Any], inherit: Sequence[int]) -> Iterator[Finish]:
+        """Have it carry out an order; give what waits for its end and returns what it answered.
+
+        :param inherit: descriptors of the leases that are held for it. If it was started before, it keeps no
+            more than the store's, and if we are killed, others may fetch the same beside it.
+        """
+        with self._held, ExitStack() as stack:
+            begun = self._ahead
+            if begun is None:
+                begun = self._start(len(order["pins"]), inherit)
+                stack.callback(begun.close)
+            self._ahead = None
+            begun.hand(json.dumps(order))
+            yield begun.finish
+
+    def close(self) -> None:
+        """End it, if it was started for nothing."""
+        self._ahead = None
+        self._held.close()
+
+    def _start(self, wheels: int, inherit: Sequence[int]) -> Begun:
+        home = Path(__file__).resolve().parents[2]
+        argv = [sys.executable, "-I", "-c", BOOT, str(home), str(self.cache.root), str(wheels)]
+        return Begun(argv, inherit=inherit)
 
 
 @contextmanager
@@ -63,14 +112,14 @@ def fetching(
     order: Order,
     *,
     inherit: Sequence[int],
-    start: Callable[[str, Sequence[int]], AbstractContextManager[Finish]] = start_worker,
+    start: Start | None = None,
 ) -> Iterator[Callable[[], frozenset[NormalizedName]]]:
     """Begin to put a wheel of each pin into the store; give what waits for that.
 
     It returns the names of those that come as source instead.
 
     :param inherit: descriptors of the leases that are held for it.
-    :param start: runs the worker on an order.
+    :param start: runs the worker on an order; by default one that is started for it.
     :raises InstallError: if a wheel cannot be had, or is not sound.
     :raises CacheError: if the store cannot be written.
     :raises ToolError: if pip cannot be used.
@@ -89,7 +138,7 @@ def fetching(
     }
     with ExitStack() as stack:
         try:
-            finish = stack.enter_context(start(json.dumps(told), inherit))
+            finish = stack.enter_context((start or FetchProcess(cache))(told, inherit))
         except OSError as error:
             raise ToolError(f"no process can be started: {error.strerror or error}") from error
         yield lambda: _read(finish())
@@ -103,6 +152,8 @@ def _read(done: subprocess.CompletedProcess[str]) -> frozenset[NormalizedName]:
         raise ToolError(f"the process that fetches wheels failed: {redact(last.strip())}") from None
     if "failure" in answer:
         raise _error(answer["failure"])
+    from packaging.utils import canonicalize_name
+
     return frozenset(map(canonicalize_name, answer["source"]))
 
 

@@ -11,7 +11,9 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -39,10 +41,15 @@ def main() -> None:
     os.dup2(2, 1)
     logging.disable()
     leave_out()
-    order = json.load(sys.stdin)
+    root, wheels = Path(sys.argv[2]), int(sys.argv[3])
     # Before there are threads, and before pip is loaded, which copies have no use for.
-    with answers, copied(partial(_into_store, order), _copies(len(order["pins"]))) as copies:
-        json.dump(respond(order, copies=copies), answers)
+    with answers, copied(partial(_into_store, root), _copies(wheels)) as copies:
+        with suppress(ScriptlockError):  # who sends an order is told
+            borrow(NAMES)
+        # Until somebody knows what there is to fetch; nothing, if nobody wants anything any more.
+        if path := sys.stdin.readline():
+            order = json.loads(Path(path.rstrip("\n")).read_bytes())
+            json.dump(respond(order, copies=copies), answers)
 
 
 def _copies(wheels: int) -> int:
@@ -52,14 +59,12 @@ def _copies(wheels: int) -> int:
     return min(processors, wheels) if processors > 1 and sys.platform == "linux" else 0
 
 
-def _into_store(order: Mapping[str, Any]) -> Shelve:
-    from pathlib import Path
-
+def _into_store(root: Path) -> Shelve:
     from scriptlock.cache.layout import Cache
     from scriptlock.install.shelves import Shelves
     from scriptlock.install.shelving import shelve
 
-    return partial(shelve, Shelves(Cache(root=Path(order["root"]))))
+    return partial(shelve, Shelves(Cache(root=root)))
 
 
 def respond(
@@ -85,7 +90,7 @@ def respond(
         reach.crew.close()  # from here on there are threads enough, and connections
         pins = [*map(pin_of, order["pins"])]
         # More threads at once would only keep each other from unpacking.
-        unpack = in_turn(copies or [_into_store(order)] * usable_processors())
+        unpack = in_turn(copies or [_into_store(Path(order["root"]))] * usable_processors())
         try:
             source = Fetcher(borrowed, reach, order, unpack).fetch_all(pins)
         except NotOffered:

@@ -27,13 +27,12 @@ from packaging.version import Version
 
 from scriptlock.cache.disposal import delete, discard
 from scriptlock.cache.layout import Cache
-from scriptlock.cache.leases import Lease, patience
+from scriptlock.cache.leases import STORE, Lease, patience
 from scriptlock.install.commands import Command
 from scriptlock.install.tags import Preference
 from scriptlock.model import Pin
 
 FORMAT = 2
-LEASE = "wheels"
 NEW = ".new-"
 CONTENT, WHEEL, BYTECODE = "content", "wheel.json", "bytecode.json"
 FIRST_DATE = 315532800
@@ -172,7 +171,7 @@ class Shelves:
 
         What was left behind by those who were killed is swept away before, if nobody is at work.
         """
-        with self._lease(LEASE, "cleaning up the wheel store") as lease:
+        with self._lease(STORE, "cleaning up the wheel store") as lease:
             if self._leftovers() and lease.attempt(exclusive=True):
                 for folder in self._leftovers():
                     delete(folder)

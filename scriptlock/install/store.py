@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from packaging.utils import NormalizedName
@@ -19,6 +20,9 @@ from scriptlock.install.shelves import Shelves, StoredWheel
 from scriptlock.install.tags import Preference
 from scriptlock.interpreters import Interpreter
 from scriptlock.model import Pin
+
+if TYPE_CHECKING:
+    from scriptlock.install.fetch import Start
 
 NO_WHEEL = "depend on a release, or on the URL of a wheel"
 TRIES = 3
@@ -37,6 +41,7 @@ class StoreInstaller:
     :param allow_sdist: packages that may be built from source, which runs their code; wheels only otherwise.
     :param link: makes a hard link; what it cannot link is copied.
     :param threads: how many may link at once; as many as there are processors by default.
+    :param fetch: runs a process that fetches; by default one that is started when something is missing.
     :param compile_wheels: is given the digests of wheels that have no bytecode yet for the interpreter.
     :param notify: is told of waiting for somebody else who fetches the same.
     """
@@ -50,11 +55,12 @@ class StoreInstaller:
         link: Callable[[str, str], None] = os.link,
         compile_wheels: Compile = compile_in_background,
         threads: int | None = None,
+        fetch: Start | None = None,
         notify: Callable[[str], None] | None = None,
     ) -> None:
         self.cache, self.index_url, self.allow_sdist = cache, index_url, frozenset(allow_sdist)
         self._shelves, self._threads = Shelves(cache, notify=notify), threads
-        self._link, self._compile_wheels = link, compile_wheels
+        self._link, self._compile_wheels, self._fetch = link, compile_wheels, fetch
 
     def install(self, pins: Sequence[Pin], environment: EmptyEnvironment, /, *, offline: bool) -> None:
         """Install exactly the pins, as :class:`scriptlock.install.Installer` has it."""
@@ -137,7 +143,8 @@ class StoreInstaller:
                 from scriptlock.install.fetch import Order, fetching
 
                 order = Order(index_url=self.index_url, allow_sdist=self.allow_sdist, tags=interpreter.tags)
-                worker = fetching(self.cache, missing, order, inherit=[lease, *leases])
+                inherit = [lease, *leases]
+                worker = fetching(self.cache, missing, order, inherit=inherit, start=self._fetch)
                 finish = held.enter_context(worker)
 
             def gathered() -> Gathered:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from scriptlock.cache.layout import Cache
 from scriptlock.cli import ahead
 from support.cli import Cli
 from support.index import Index
@@ -16,6 +17,7 @@ from support.wheels import wheel
 
 BARE = "# /// script\n# dependencies = ['tool']\n# ///\n"
 SET_UP = "# /// script\n# dependencies = ['tool']\n# [tool.scriptlock]\n# prereleases = true\n# ///\n"
+UNKNOWN = BARE.replace("tool", "unknown")
 LOCKED = f"{SET_UP}\n# >>> scriptlock >>>\n# | [tool.scriptlock]\n# <<< scriptlock <<<\n"
 
 
@@ -25,6 +27,7 @@ def folder(tmp_path: Path) -> Path:
         "bare.py": BARE,
         "set-up.py": SET_UP,
         "locked.py": LOCKED,
+        "unknown.py": UNKNOWN,
         "other.py": "print()\n",
     }.items():
         (tmp_path / name).write_text(text)
@@ -49,6 +52,12 @@ def folder(tmp_path: Path) -> Path:
         ("lock --from-cache bare.py", False),
         ("lock --offline bare.py", False),
         ("check bare.py", False),
+        ("run bare.py", True),
+        ("run bare.py locked.py", True),
+        ("run locked.py bare.py", False),
+        ("run other.py", False),
+        ("run missing.py", False),
+        ("sync bare.py", False),
         ("", False),
     ],
 )
@@ -61,6 +70,33 @@ def test_a_worker_is_started_where_something_will_be_resolved(
     assert not ahead.is_about_to_resolve(words.split(), {"SCRIPTLOCK_OFFLINE": "1"})
 
 
+@pytest.mark.parametrize(
+    ("words", "is_needed"),
+    [
+        ("run locked.py bare.py", True),
+        ("sync bare.py locked.py", True),
+        ("run bare.py locked.py", False),
+        ("sync bare.py", False),
+        ("sync missing.py", False),
+        ("lock locked.py", False),
+        ("", False),
+    ],
+)
+def test_what_fetches_is_started_where_there_is_nothing_yet(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, words: str, *, is_needed: bool
+) -> None:
+    monkeypatch.chdir(folder)
+    cache = Cache(root=folder / "cache")
+    environ = {"SCRIPTLOCK_CACHE_DIR": str(cache.root)}
+
+    assert ahead.is_about_to_fetch(words.split(), environ) is is_needed
+    assert not ahead.is_about_to_fetch(words.split(), {**environ, "SCRIPTLOCK_OFFLINE": "1"})
+    cache.prepare()
+    assert ahead.is_about_to_fetch(words.split(), environ) is is_needed
+    (cache.wheels / ("0" * 64)).mkdir()
+    assert not ahead.is_about_to_fetch(words.split(), environ)
+
+
 def test_what_is_no_file_is_not_waited_for(folder: Path, cli: Cli) -> None:
     os.mkfifo(folder / "pipe.py")
 
@@ -71,7 +107,17 @@ def test_what_is_no_file_is_not_waited_for(folder: Path, cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "code"), [("lock bare.py", 0), ("lock --no-such bare.py", 2), ("lock missing.py bare.py", 2)]
+    ("words", "code"),
+    [
+        ("lock bare.py", 0),
+        ("lock --no-such bare.py", 2),
+        ("lock missing.py bare.py", 2),
+        ("sync bare.py", 0),
+        ("sync bare.py missing.py", 2),
+        ("sync locked.py", 2),
+        ("run unknown.py", 125),
+        ("run locked.py", 125),
+    ],
 )
 def test_nothing_is_left_of_the_worker_however_the_command_ends(
     cli: Cli, folder: Path, index: Index, words: str, code: int
@@ -88,6 +134,26 @@ def test_nothing_is_left_of_the_worker_however_the_command_ends(
     assert [path for path in Path("/proc").glob("[0-9]*/cwd") if _is_inside(path, temporary)] == []
 
 
+CHILDREN = """
+import glob, os
+told = [open(path).read() for path in glob.glob("/proc/self/task/*/children")]
+open_now = sorted(map(int, os.listdir("/proc/self/fd")))
+print("".join(told).split(), open_now[:3], len(open_now))
+"""
+
+
+def test_a_script_has_no_processes_that_it_did_not_start(cli: Cli, folder: Path, index: Index) -> None:
+    index.add(wheel("tool", "1.0"))
+    path = folder / "bare.py"
+    path.write_text(BARE + CHILDREN)
+
+    first, second = cli("run", path), cli("run", path)
+
+    assert (first.code, first.err) == (0, "")
+    assert first.out.startswith("[] [0, 1, 2] ")
+    assert first.out == second.out
+
+
 def _is_inside(link: Path, folder: Path) -> bool:
     try:
         return str(link.readlink()).startswith(str(folder))
@@ -101,7 +167,7 @@ def test_a_worker_that_cannot_be_started_ahead_is_nobodys_trouble(
     monkeypatch.setattr(sys, "executable", str(folder / "missing"))
 
     with ahead.begun(["lock", str(folder / "bare.py")], {}):
-        found = ahead.worker()
+        found = ahead.workers()
 
     assert found is not None
-    assert ahead.worker() is None
+    assert ahead.workers() is None

@@ -8,9 +8,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from scriptlock.cache.layout import Cache
+from scriptlock.cache.leases import STORE
 from scriptlock.install import bytecode
 from scriptlock.install.compile import python_name
-from scriptlock.install.shelves import LEASE, Shelves
+from scriptlock.install.shelves import Shelves
 from scriptlock.install.shelving import shelve
 from scriptlock.interpreters import Interpreter
 from support.installers import pin_of
@@ -31,5 +32,5 @@ def stock(cache: Cache, *wheels: Wheel) -> Shelves:
 
 def compile_now(cache: Cache, interpreter: Interpreter, digests: list[str]) -> None:
     """Compile wheels of the store, and wait for it."""
-    work = [str(cache.wheels), str(cache.leases / LEASE), python_name(interpreter), *digests]
+    work = [str(cache.wheels), str(cache.leases / STORE), python_name(interpreter), *digests]
     subprocess.run([sys.executable, "-I", bytecode.__file__, *work], check=True)
