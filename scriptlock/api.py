@@ -13,7 +13,7 @@ from packaging.markers import default_environment
 from packaging.utils import canonicalize_name
 
 from scriptlock.errors import InvalidScript, NoHeader, NotLocked, Offline, StaleLock, UncoveredHost
-from scriptlock.grid import Grid, adding, make_grid, serves
+from scriptlock.grid import Grid, adding, make_grid, reaches_beyond, serves
 from scriptlock.header import Header
 from scriptlock.interpreters import Interpreter, find_interpreter
 from scriptlock.model import Lock
@@ -126,10 +126,12 @@ def lock(
     host = target_for(header, _interpreter(python, header.requires_python))
     kept = None if upgrade else script.lock
     is_fresh = kept and not upgrade_packages and _answers(kept, header, exclude_newer)
-    if kept and is_fresh and not environments and here is not False and covers(kept, host.markers):
+    if kept and is_fresh and not environments and here is None and covers(kept, host.markers):
         return kept
     grid = _grid(header, host, environments, here=here)
-    if kept and is_fresh and serves(kept, grid if here is None else replace(grid, optional=frozenset())):
+    is_too_much = (here or environments) and kept and reaches_beyond(kept, grid)
+    wanted = grid if here is None else replace(grid, optional=frozenset())
+    if kept and is_fresh and not is_too_much and serves(kept, wanted):
         return kept
     require_embeddable(script)
     if offline and header.dependencies:

@@ -23,12 +23,16 @@ if TYPE_CHECKING:
     from scriptlock.workers import Workers
 
 
-def lock_key(script: Script, interpreter: Interpreter) -> str:
-    """Return the name under which the cache keeps the lock of a script whose footer does not answer it."""
+def lock_key(script: Script, interpreter: Interpreter, *, here: bool = False) -> str:
+    """Return the name under which the cache keeps the lock of a script whose footer does not answer it.
+
+    :param here: of one for nowhere else, for a script that has a footer; without one there is no other.
+    """
     from scriptlock.cache import locks
 
     assert script.header is not None  # noqa: S101 - check() has raised NoHeader otherwise
-    return locks.lock_key(script.header.inputs, api.target_for(script.header, interpreter), script.lock)
+    target = api.target_for(script.header, interpreter)
+    return locks.lock_key(script.header.inputs, target, script.lock, here=here and script.lock is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +60,7 @@ class Chooser:
 
         if self.upgrade and self.offline:
             raise Offline("an upgrade has to ask an index")
-        key = lock_key(script, self.python)
+        key = lock_key(script, self.python, here=here)
         make = partial(self._resolve, script, here=here)
         return cached_lock(self.cache, key, make, anew=self.upgrade, notify=self.notify), key
 

@@ -18,6 +18,7 @@ from packaging.version import Version
 from scriptlock.errors import InvalidFooter
 from scriptlock.markers import read_marker
 from scriptlock.model import COMMIT, DIGEST, Lock, Pin, are_hashes
+from scriptlock.requirements import read_specifiers
 
 LOCK_VERSION = 1
 KEYS = frozenset(
@@ -146,8 +147,8 @@ class _Reader:
     def requires_python(self) -> SpecifierSet | None:
         text = self.text("requires-python")
         try:
-            return None if text is None else SpecifierSet(text)
-        except ValueError as error:  # too long a number, too
+            return None if text is None else read_specifiers(text)
+        except ValueError as error:
             raise self.wrong(
                 f"requires-python {text!r} is no version specifier", "requires-python"
             ) from error

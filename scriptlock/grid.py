@@ -58,6 +58,10 @@ class Grid:
     """Platforms of which at least one target has to be solved."""
 
 
+_TOLD_APART = tuple(name for name in PLATFORMS if not name.startswith("musl"))
+"""The platforms that markers can tell apart."""
+
+
 def make_grid(environments: Sequence[str], requires_python: SpecifierSet | None, host: Target) -> Grid:
     """Return what to lock for.
 
@@ -134,10 +138,34 @@ def _resembles(host: Target, platforms: Iterable[str]) -> bool:
 
 
 def serves(lock: Lock, grid: Grid) -> bool:
-    """Return whether a lock covers all that a grid requires; what may be left out may be missing."""
+    """Return whether a lock covers all that a grid requires; what may be left out may be missing.
+
+    Of a target that markers take for another one, nobody can tell without asking an index.
+    """
+    if any(map(_is_taken_for_another, grid.targets)):
+        return False
     targets = [target for target in grid.targets if covers(lock, target.markers)]
     required = {str(target) for target in grid.targets} - grid.optional
     return required <= set(map(str, targets)) and grid.needed <= {target.platform for target in targets}
+
+
+def reaches_beyond(lock: Lock, grid: Grid) -> bool:
+    """Return whether a lock covers something that a grid does not have."""
+    return not {_facts(target) for target in covered(lock)} <= {_facts(target) for target in grid.targets}
+
+
+def _facts(target: Target) -> tuple[str, ...]:
+    """Return what markers tell targets apart by."""
+    names = ("sys_platform", "platform_machine", "implementation_name", "python_version")
+    return tuple(target.markers[name] for name in names)
+
+
+def _is_taken_for_another(target: Target) -> bool:
+    """Return whether a usual target has the same markers, and gets other files: of musl, say."""
+    return any(
+        target.platform != usual.platform and _facts(target) == _facts(usual)
+        for usual in (make_target(name, target.python) for name in _TOLD_APART)
+    )
 
 
 def adding(environments: Sequence[str], markers: Mapping[str, str]) -> str | None:
@@ -163,6 +191,6 @@ def covered(lock: Lock) -> list[Target]:
 
     A platform that no marker tells from an ordinary one (musl) is left out: a lock does not say so.
     """
-    ordinary = [name for name in PLATFORMS if not name.startswith("musl")]
-    known = [make_target(name, minor) for minor in sorted(RELEASES, reverse=True) for name in ordinary]
+    minors = sorted(RELEASES, reverse=True)
+    known = [make_target(name, minor) for minor in minors for name in _TOLD_APART]
     return [target for target in known if covers(lock, target.markers)]

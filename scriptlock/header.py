@@ -14,7 +14,7 @@ from packaging.specifiers import SpecifierSet
 
 from scriptlock import plaintoml
 from scriptlock.errors import InvalidScript
-from scriptlock.requirements import normalise, read_requirement
+from scriptlock.requirements import normalise, read_requirement, read_specifiers
 from scriptlock.settings import Settings, read_settings
 
 LONGEST = 64 * 1024
@@ -142,8 +142,8 @@ def _read_requires_python(header: Header) -> SpecifierSet | None:
     try:
         if not isinstance(text, str):
             raise InvalidScript("requires-python is not a string", header.line_of("requires-python"), hint)
-        return SpecifierSet(text) if text.strip() else None
-    except ValueError as error:  # too long a number, too
+        return read_specifiers(text) if text.strip() else None
+    except ValueError as error:
         reason = f"requires-python {text!r} is no version specifier"
         raise InvalidScript(reason, header.line_of("requires-python"), hint) from error
 

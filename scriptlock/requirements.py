@@ -6,6 +6,7 @@ import re
 from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from scriptlock.errors import InvalidScript
@@ -37,6 +38,7 @@ def read_requirement(text: str, line: int) -> Requirement:
         raise InvalidScript(reason, line, hint)
     try:
         requirement = Requirement(text)
+        read_specifiers(str(requirement.specifier))
         if requirement.marker:
             read_marker(str(requirement.marker))
         if requirement.url:
@@ -45,6 +47,17 @@ def read_requirement(text: str, line: int) -> Requirement:
         reason = without_credentials(str(error)).partition("\n")[0] or "nested too deeply"
         raise InvalidScript(f"{shown} is no requirement: {reason}", line, hint) from error
     return requirement
+
+
+def read_specifiers(text: str) -> SpecifierSet:
+    """Return the specifiers that the text is (PEP 440).
+
+    :raises ValueError: if it is none, or holds a number of more digits than Python reads.
+    """
+    found = SpecifierSet(text)
+    for one in found:
+        one.contains("1")  # packaging reads a version only when somebody needs it
+    return found
 
 
 def normalise(requirement: Requirement) -> str:

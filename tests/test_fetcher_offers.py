@@ -42,6 +42,22 @@ def chosen(page: Any, pin: Pin, hashes: Sequence[str]) -> list[Offer] | None:
         return None
 
 
+def test_a_lock_without_a_file_for_this_python_is_not_taken_for_a_file_that_was_replaced() -> None:
+    hashes = (f"sha256:{DIGESTS[0]}",)
+    pin = Pin(name=canonicalize_name("demo"), version=Version("1.0"), hashes=hashes)
+    foreign, fitting = (
+        Offer(filename=f"demo-1.0-{tag}.whl", sha256=digest, href="x")
+        for tag, digest in zip(("cp33-cp33m-win32", TAGS[0]), DIGESTS, strict=False)
+    )
+
+    with pytest.raises(NotOffered, match=r"the lock has a file of demo 1\.0, but none that fits") as caught:
+        choose(pin, [foreign, fitting], Preference(TAGS))
+    with pytest.raises(NotOffered, match="is not the file that was locked"):
+        choose(pin, [fitting], Preference(TAGS))
+
+    assert "--upgrade-package demo" in str(caught.value.hint)
+
+
 @given(files=st.lists(rows, max_size=6), digests=st.sets(st.sampled_from(DIGESTS), min_size=1))
 @example(
     files=[{"filename": "demo-1.0-py3-none-any.whl", "url": "x", "hashes": {"sha256": "0" * 64}}],

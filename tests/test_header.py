@@ -90,6 +90,8 @@ def test_values_travel_between_processes() -> None:
         (["dependencies = [", '  "six",', f'  "a; {"(" * 3000}",', "]"], 5, "'a; (((((((("),
         (["requires-python = 3.11"], 3, "requires-python is not a string"),
         (["", 'requires-python = "3.11"'], 4, "requires-python '3.11' is no version specifier"),
+        (['requires-python = ">=3.11,!=%s"' % ("9" * 5000)], 3, "requires-python '>=3.11,!=9999"),
+        (['dependencies = ["six!=%s"]' % ("9" * 5000)], 3, "'six!=9999"),
         (["a = 1", "a = 2"], 4, "the header is not valid TOML: cannot overwrite a value"),
         (["a = ["], 3, "the header is not valid TOML: "),
         (["a = 1", "b = [", "", ""], 4, "the header is not valid TOML: "),

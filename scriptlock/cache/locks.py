@@ -23,13 +23,14 @@ WORK = "resolving"
 """What somebody else has to finish."""
 
 
-def lock_key(inputs: str, target: Target, base: Lock | None) -> str:
+def lock_key(inputs: str, target: Target, base: Lock | None, *, here: bool = False) -> str:
     """Return the name of the lock that answers these inputs on that target.
 
     :param base: the lock whose pins were preferred, if the script carries a stale one: the same
         header then has another answer.
+    :param here: it is for nowhere else, and so never to be written into the script.
     """
-    parts = [inputs, str(target), embed("", base)]
+    parts = [inputs, str(target), embed("", base), *(["here"] if here else [])]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 

@@ -82,6 +82,11 @@ def choose(pin: Pin, offers: Sequence[Offer], preference: Preference) -> list[Of
     fitting = _fitting(pin, offers, preference)
     if untold := [offer for offer in fitting if offer.sha256 is None]:
         return untold
+    if fitting and any(is_locked(offer, pin) for offer in offers):
+        raise NotOffered(
+            f"the lock has a file of {pin.name} {pin.version}, but none that fits this Python",
+            f"run `scriptlock lock --upgrade-package {pin.name}` here: it adds what is missing",
+        )
     if fitting:
         raise NotOffered(f"{pin.name} {pin.version} on the index is not the file that was locked", REPLACED)
     raise NotOffered(

@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 from itertools import groupby, product
 from typing import Any, Self
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.utils import BuildTag, parse_wheel_filename
 from packaging.version import Version
 
@@ -209,7 +209,7 @@ def admits(requires_python: str | None, python: str) -> bool:
     """Return whether a file is for a Python; what cannot be read admits all, as pip has it."""
     try:
         return SpecifierSet(requires_python or "").contains(python, prereleases=True)
-    except InvalidSpecifier:
+    except ValueError:  # InvalidSpecifier is one; so is a number of more digits than Python reads
         return True
 
 

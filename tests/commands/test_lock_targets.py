@@ -131,13 +131,36 @@ def test_environments_can_be_named_for_once_and_nothing_be_locked_but_here(
     kept = targets(path)
     codes += [cli("lock", "--universal", path).code]
     everywhere = targets(path)
-    codes += [cli("lock", "--environment", "musllinux-x86_64", "--environment", "windows", path).code]
+    codes += [cli("lock", "--environment", "windows", path).code]
+    named = targets(path)
+    codes += [cli("lock", "--universal", path).code]
+    widened = targets(path)
+    codes += [cli("lock", "--here", "--check", path).code, cli("lock", "--here", path).code]
+    codes += [cli("lock", "--here", "--check", path).code, cli("lock", "--check", path).code]
 
-    assert codes == [0, 0, 0, 0]
-    assert here == kept
+    assert codes == [0, 0, 0, 0, 0, 1, 0, 0, 0]
+    assert here == kept == targets(path)
     assert len(here) == 1
     assert len(everywhere) == len(USUAL) * 2
-    assert targets(path) == everywhere
+    assert named == [one for one in everywhere if one.startswith("windows")]
+    assert widened == everywhere
+
+
+def test_files_for_a_platform_that_markers_take_for_another_are_looked_for(
+    index: Index, tmp_path: Path, cli: Cli
+) -> None:
+    tags = ("cp311-cp311-manylinux_2_28_x86_64", "cp311-cp311-musllinux_1_2_x86_64")
+    glibc, musl = (wheel("demo", "1.0", tag=tag) for tag in tags)
+    index.add(glibc, musl)
+    path = write(tmp_path, "demo", requires_python="==3.11.*")
+
+    assert cli("lock", "--environment", "linux-x86_64", path).code == 0
+    assert (glibc.sha256 in path.read_text(), musl.sha256 in path.read_text()) == (True, False)
+    done = cli("lock", "--environment", "musllinux-x86_64", path)
+    again = cli("lock", "--environment", "musllinux-x86_64", path)
+
+    assert (done.code, again.code, again.out, again.err) == (0, 0, "", "")
+    assert musl.sha256 in path.read_text()
 
 
 def test_json_says_what_each_target_adds(index: Index, tmp_path: Path, cli: Cli) -> None:

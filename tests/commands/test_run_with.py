@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import scriptlock
 from support.cli import NOT_STARTED, Cli, Done
 from support.index import Index
 from support.scripts import RICH_SHOWN, edit
@@ -34,6 +35,23 @@ def test_extra_packages_come_on_top_of_the_script_s_own_pins_and_are_resolved_on
     assert [first, second] == [Done(code=0, out=CLICK_TOO, err="")] * 2
     assert without == Done(code=0, out=RICH_SHOWN, err="")
     assert (ready.read_bytes(), ready.stat().st_mtime_ns) == before
+
+
+def test_what_was_tried_out_and_then_taken_over_is_locked_for_as_much_as_the_rest(
+    ready: Path, packages: Index, cli: Cli
+) -> None:
+    before = scriptlock.parse(ready.read_bytes()).lock
+    assert cli("run", "--with", "click", ready).code == 0
+    ready.write_text(ready.read_text().replace('#   "rich",', '#   "rich", "click",'))
+
+    done = cli("run", ready)
+
+    after = scriptlock.parse(ready.read_bytes()).lock
+    assert (done.code, done.err.rpartition(": ")[2]) == (0, "+ click 9.0\n")
+    assert before is not None
+    assert after is not None
+    assert len(before.environments) > 1
+    assert after.environments == before.environments
 
 
 def test_extra_packages_do_without_a_lock_in_the_script(
