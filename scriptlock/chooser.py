@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
 
 from scriptlock import api
 from scriptlock.errors import Offline, ResolutionError
@@ -67,7 +70,9 @@ class Chooser:
     def lock_with(self, script: Script, base: Lock, extra: Sequence[Requirement]) -> tuple[Lock, str]:
         """Return a lock of the same and more, with as few of its pins moved as that allows, and its key."""
         assert script.header is not None  # noqa: S101 - as in lock_key()
-        header = replace(script.header, dependencies=(*script.header.dependencies, *extra))
+        kept = {pin.name: pin for pin in select(base, self.python.markers)}
+        own = (_at_commit(one, kept.get(canonicalize_name(one.name))) for one in script.header.dependencies)
+        header = replace(script.header, dependencies=(*own, *extra))
         wanted = ", ".join(map(str, extra))
         try:
             lock, key = self.lock(Script(header=header, lock=base), here=True)
@@ -78,7 +83,6 @@ class Chooser:
             if not any(map(script.header.line_of, error.requirements)):
                 error.line = None
             raise
-        kept = {pin.name: pin for pin in select(base, self.python.markers)}
         for pin in lock.pins:
             if pin.name in kept and pin.version != kept[pin.name].version:
                 usual = kept[pin.name].version
@@ -100,6 +104,15 @@ class Chooser:
             resolver=self.resolver or PipTools(cache_dir=self.cache.http, start=start),
             notify=self.notify,
         )
+
+
+def _at_commit(requirement: Requirement, pin: Pin | None) -> Requirement:
+    """Return a requirement of a repository as one of the commit that it is pinned to."""
+    if pin is None or pin.git is None or requirement.url is None:
+        return requirement
+    at_commit = copy(requirement)
+    at_commit.url = f"git+{pin.git}@{pin.commit}"
+    return at_commit
 
 
 def _trusted(pin: Pin, kept: Pin | None) -> Pin:

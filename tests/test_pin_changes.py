@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.markers import Marker
@@ -38,6 +40,18 @@ def test_each_package_that_changed_is_one_line() -> None:
 
 def test_everything_is_new_without_a_lock_before() -> None:
     assert [str(change) for change in changes_between(None, lock({"six": ["1.17"]}))] == ["+ six 1.17"]
+
+
+def test_another_commit_of_the_same_version_is_a_change() -> None:
+    def at(commit: str) -> Lock:
+        pin = Pin(name=canonicalize_name("tool"), version=Version("1.0"), git="https://a/b", commit=commit)
+        return replace(lock({"six": ["1"]}), pins=(pin,))
+
+    old, new = at("a" * 40), at("b" * 40)
+
+    assert [str(change) for change in changes_between(old, new)] == ["~ tool 1.0 (aaaaaaa) -> bbbbbbb"]
+    assert [str(change) for change in changes_between(None, new)] == ["+ tool 1.0"]
+    assert changes_between(old, old) == ()
 
 
 locks = st.dictionaries(

@@ -15,6 +15,7 @@ from scriptlock.cli.outcome import TROUBLE
 from scriptlock.errors import ScriptlockError, StaleLock
 from scriptlock.grid import covered
 from scriptlock.model import Lock, Notice, Pin
+from scriptlock.pin_changes import Change
 from scriptlock.targets import Target, select
 
 _COLOURS = {"+": "green", "-": "red", "~": "yellow"}
@@ -115,6 +116,7 @@ def lock_json(result: LockResult) -> dict[str, Any]:
                 "name": change.name,
                 "before": [str(version) for version in change.before],
                 "after": [str(version) for version in change.after],
+                **_commits_json(change),
             }
             for change in result.changes
         ],
@@ -126,6 +128,12 @@ def lock_json(result: LockResult) -> dict[str, Any]:
         "notes": list(result.notes),
         "error": _error_json(result.error),
     }
+
+
+def _commits_json(change: Change) -> dict[str, Any]:
+    """Return the commits of what is from a repository."""
+    told = {"before_commit": change.before_commit, "after_commit": change.after_commit}
+    return told if any(told.values()) else {}
 
 
 def check_json(path: Path | str, error: ScriptlockError | None) -> dict[str, Any]:

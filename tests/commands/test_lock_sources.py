@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,6 +93,45 @@ def test_a_branch_is_locked_to_its_commit_and_that_is_built_and_run(
     assert f'# | tool = {{ version = "1.0", git = "{tool.url}", commit = "{commit}" }}\n' in path.read_text()
     assert (done.code, done.out) == (0, SHOWN)
     assert cli("check", path).code == 0
+
+
+@pytest.mark.usefixtures("measured")
+def test_a_commit_stays_with_more_packages_and_a_commit_that_moves_is_told(
+    tool: Repository, index: Index, tmp_path: Path, cli: Cli
+) -> None:
+    files = unpacked(sdist("tool", "1.0", requires=["part"]))
+    first = tool.commit(files)
+    index.add(wheel("click", "9.0"))
+    path = tmp_path / "a.py"
+    path.write_text(script(f"tool[more] @ git+{tool.url}@main", settings=[ALLOW]))
+    assert cli("lock", "--here", path).code == 0
+    second = tool.commit({**files, "tool_more.py": b"print('more')"})
+    before = path.read_bytes()
+
+    with_click = cli("run", "--with", "click", path)
+    of_second = [lock for lock in cached_locks() if second in lock]
+    dry = cli("lock", "--upgrade", "--dry-run", path)
+    upgraded = cli("lock", "--upgrade", "--json", path)
+
+    assert (with_click.code, with_click.out, of_second) == (0, f"click 9.0\n{SHOWN}", [])
+    assert path.read_bytes() != before
+    assert (dry.code, dry.out) == (0, f"~ tool 1.0 ({first[:7]}) -> {second[:7]}\n")
+    (told,) = json.loads(upgraded.out)
+    assert told["changes"] == [
+        {
+            "name": "tool",
+            "before": ["1.0"],
+            "after": ["1.0"],
+            "before_commit": first,
+            "after_commit": second,
+        }
+    ]
+
+
+def cached_locks() -> set[str]:
+    """Return the texts of the locks that the cache keeps."""
+    folder = Path(os.environ["SCRIPTLOCK_CACHE_DIR"], "v1/locks")
+    return {path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_repository_needs_the_header_s_permission_to_be_locked_and_to_be_installed(
