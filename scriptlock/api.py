@@ -141,7 +141,16 @@ def lock(
     if exclude_newer is None:
         exclude_newer = header.settings.cutoff(datetime.now(UTC).replace(microsecond=0))
     resolver = resolver or default_resolver()
-    return make_lock(header, grid, resolver, preferred=preferred, exclude_newer=exclude_newer, notify=notify)
+    return make_lock(
+        header,
+        grid,
+        resolver,
+        preferred=preferred,
+        # Another index may well have files of its own.
+        refuses_other_files=kept is not None and kept.index_url == header.settings.index_url,
+        exclude_newer=exclude_newer,
+        notify=notify,
+    )
 
 
 def target_for(header: Header, interpreter: Interpreter) -> Target:

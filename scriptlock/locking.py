@@ -23,16 +23,19 @@ def make_lock(
     resolver: Resolver,
     *,
     preferred: tuple[Pin, ...],
+    refuses_other_files: bool = False,
     exclude_newer: datetime | None,
     notify: Notify,
 ) -> Lock:
     """Return the lock that answers a header on all targets of a grid.
 
     :param preferred: pins to keep where they still fit.
+    :param refuses_other_files: whether a pin that stays has to have the files that it had.
     :param exclude_newer: ignore files uploaded at that moment (UTC) or later.
     :param notify: is told of optional targets without a solution, and of what the resolver remarked.
     :raises InvalidScript: if the header's settings are wrong.
-    :raises ResolutionError: if there is no solution; ``line`` is where the header shows why.
+    :raises ResolutionError: if there is no solution, or a file was replaced that a pin accepts; ``line`` is
+        where the header shows why.
     """
     settings = header.settings
     request = Request(
@@ -49,6 +52,8 @@ def make_lock(
     try:
         resolutions = _resolve(request, resolver)
         _require_platforms(resolutions, grid.needed)
+        if refuses_other_files:
+            _refuse_replaced(resolutions, preferred)
     except ResolutionError as error:
         error.line = next(filter(None, map(header.line_of, error.requirements)), header.line)
         raise
@@ -83,6 +88,19 @@ def _require_platforms(resolutions: Iterable[Resolution], needed: Iterable[str])
     for resolution in resolutions:
         if resolution.unsolved and resolution.target.platform in missing:
             raise resolution.unsolved
+
+
+def _refuse_replaced(resolutions: Iterable[Resolution], preferred: Iterable[Pin]) -> None:
+    """Return if the files that preferred pins accept are still there, where the pins stay.
+
+    :raises ResolutionError: otherwise.
+    """
+    versions = {pin.name: pin.version for pin in preferred}
+    for name in (name for resolution in resolutions for name in resolution.replaced):
+        raise ResolutionError(
+            f"{name} {versions[name]} on the index is not the file that was locked",
+            hint=f"somebody replaced it; if that is all right, `scriptlock lock --upgrade-package {name}`",
+        )
 
 
 def _left_out(resolutions: Iterable[Resolution]) -> Iterable[str]:

@@ -24,6 +24,8 @@ PIP_VARIABLES = frozenset(
 )
 """What pip reads from the environment to reach an index; everything else it reads could only do harm here."""
 
+FOLDER = "scriptlock-"
+"""How the name of the folder of such a program begins."""
 PATIENCE = 1.0
 """Seconds to wait for a program to end by itself."""
 
@@ -63,7 +65,7 @@ class Begun:
 
         # A module in the working folder would be imported before the real one. The same folder is for its
         # temporary files: pip leaves them behind when it is killed.
-        self._folder = tempfile.TemporaryDirectory(prefix="scriptlock-", ignore_cleanup_errors=True)
+        self._folder = tempfile.TemporaryDirectory(prefix=FOLDER, ignore_cleanup_errors=True)
         temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self._folder.name)
         # Libraries look for a home as soon as they are imported, and a user without one is no reason to fail.
         if os.path.expanduser("~") == "~":  # noqa: PTH111 - Path.expanduser() raises
@@ -104,11 +106,11 @@ class Begun:
         """Let it run to its end; return its output, whatever its status."""
         import subprocess
 
-        stdout, _ = self._process.communicate()
+        # communicate() would close its standard input, by which it tells whether we are still there.
+        stdout = self._process.stdout.read() if self._process.stdout else ""
+        status = self._process.wait()
         self._errors.seek(0)
-        return subprocess.CompletedProcess(
-            self._process.args, self._process.returncode, stdout, self._errors.read()
-        )
+        return subprocess.CompletedProcess(self._process.args, status, stdout, self._errors.read())
 
     def dismiss(self) -> None:
         """End it, but let it finish the file that it is writing; leave nothing of it."""

@@ -27,7 +27,7 @@ LAYERS = (
     "sharing api by_path by_text chooser launcher locking",
     "workers",
     "resolve install cache",
-    "files disk conversation process child download addresses interpreters probe pip_configuration",
+    "files disk conversation process orphan child download addresses interpreters probe pip_configuration",
     "script parts nearmiss header settings requirements footer document changes",
     "grid",
     "targets model pin_changes",

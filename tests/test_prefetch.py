@@ -26,6 +26,7 @@ from scriptlock.resolve.offers import Offers
 from scriptlock.resolve.pip_tools import PipTools
 from scriptlock.resolve.prefetch import Prefetch, _Trail
 from scriptlock.resolve.protocol import Question, failure, make_order, questions
+from scriptlock.resolve.replaced import Pinned
 from scriptlock.resolve.request import Request
 from scriptlock.targets import Target
 from support.index import Index
@@ -420,7 +421,7 @@ def answered(order: Mapping[str, Any], *, threads: int) -> object:
     with closing(indexes_for(borrowed, order, {"retries": "0"})) as indexes:
         indexes.prefetch = Prefetch(indexes.offers, Crew(threads))
         try:
-            return answers(borrowed, Access(borrowed, indexes, order), questions(order))
+            return answers(borrowed, Access(borrowed, indexes, order), questions(order), Pinned(()))
         except ScriptlockError as error:
             return failure(error)
 

@@ -76,9 +76,11 @@ def carry_out(
     order: Mapping[str, Any], argv: Sequence[str], folder: Path
 ) -> subprocess.CompletedProcess[str]:
     """Have the worker that a command line starts carry out an order."""
-    path = folder / "order"
+    path, line = folder / "order", folder / "line"
     path.write_text(json.dumps(order))
-    return subprocess.run(argv, input=f"{path}\n", capture_output=True, text=True, check=False)
+    line.write_text(f"{path}\n")  # no pipe, by whose end it would know that nobody waits
+    with line.open() as given:
+        return subprocess.run(argv, stdin=given, capture_output=True, text=True, check=False)
 
 
 def by_url(url: str, digest: str) -> Pin:

@@ -14,12 +14,15 @@ from scriptlock.resolve.borrowed import Borrowed
 from scriptlock.resolve.choices import choices
 from scriptlock.resolve.protocol import Question, failure, in_turn
 from scriptlock.resolve.references import refuse_unpinnable
+from scriptlock.resolve.replaced import Pinned
 from scriptlock.resolve.solutions import Solution
 from scriptlock.resolve.solve import solve
 from scriptlock.resolve.walk import Walker
 
 
-def answers(borrowed: Borrowed, access: Access, asked: Iterable[Question]) -> list[dict[str, Any]]:
+def answers(
+    borrowed: Borrowed, access: Access, asked: Iterable[Question], pinned: Pinned
+) -> list[dict[str, Any]]:
     """Return the answer to each question, as the protocol has it.
 
     :raises ResolutionError: if a target that is not optional has none, or an index does not answer.
@@ -33,7 +36,9 @@ def answers(borrowed: Borrowed, access: Access, asked: Iterable[Question]) -> li
     for number in in_turn(several):
         question = several[number]
         try:
-            found[number] = _answer(borrowed, access, walker, question)
+            answer = _answer(borrowed, access, walker, question)
+            replaced = pinned.replaced(answer["choices"], access.indexes.listings)
+            found[number] = {**answer, "replaced": replaced}
         except IndexUnreachable:
             raise
         except ResolutionError as error:

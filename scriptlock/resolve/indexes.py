@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cache, partial
 from itertools import chain
@@ -18,7 +18,7 @@ from scriptlock.resolve.offers import Offers
 from scriptlock.resolve.pages import Page
 from scriptlock.resolve.prefetch import Prefetch
 from scriptlock.resolve.reach import Reach
-from scriptlock.resolve.rows import JSON, Row, checked, in_utc
+from scriptlock.resolve.rows import JSON, Row, checked, in_utc, sha256_of
 from scriptlock.resolve.urls import host
 
 
@@ -54,8 +54,14 @@ class Indexes:
     def links(self, name: str) -> Iterator[Any]:
         """Yield every link that the indexes and find-links have for a package, fitting or not."""
         for listed in self._listed(name):
-            for one in listed.every() if isinstance(listed, Page) else [listed]:
+            for one in _every(listed):
                 yield one.link if isinstance(one, Row) else one
+
+    def listings(self, name: str, version: str) -> Iterator[Collection[str]]:
+        """Yield what there is of a version, and then all that the indexes have of the package, in sha256."""
+        yield self.offers.sha256s(name, version)
+        told = (sha256_of(one) for listed in self._listed(name) for one in _every(listed))
+        yield frozenset(filter(None, told))
 
     def keep_rows(self) -> Iterator[None]:
         """Keep, page by page, what was made of them, so that the next process need not read all of them."""
@@ -97,3 +103,7 @@ class Indexes:
             raise unreadable from None
         self._pages.append((name, page.url, content.content, read))
         return [read]
+
+
+def _every(listed: Any) -> Iterable[Any]:
+    return listed.every() if isinstance(listed, Page) else [listed]

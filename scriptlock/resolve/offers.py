@@ -18,7 +18,7 @@ from packaging.version import Version
 from scriptlock.resolve.metadata import requires
 from scriptlock.resolve.once import Once
 from scriptlock.resolve.pages import WHEEL, Listed, Page, by_version
-from scriptlock.resolve.rows import Row, in_utc
+from scriptlock.resolve.rows import Row, in_utc, sha256_of
 from scriptlock.targets import Target
 
 
@@ -96,6 +96,11 @@ class Offers:
     def can_have(self, name: str, version: str, target: Target) -> bool:
         """Return whether there is a file of a version for the target."""
         return self.best(name, Version(version), target) is not None
+
+    def sha256s(self, name: str, version: str) -> frozenset[str]:
+        """Return the digests of the files of a version, as far as they are told."""
+        digests = (sha256_of(file.listed) for file in self._files_of(name, Version(version)))
+        return frozenset(filter(None, digests))
 
     def learn(self, link: Any, requires: Iterable[str]) -> None:
         """Remember what a wheel's metadata asks for."""

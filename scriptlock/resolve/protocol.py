@@ -3,15 +3,15 @@
 The order::
 
     {"folder": ..., "cache_dir": ..., "index_url": ..., "exclude_newer": ..., "prereleases": ...,
-     "allow_sdist": [...],
+     "allow_sdist": [...], "pinned": [{"name": ..., "version": ..., "url": ..., "hashes": [...]}],
      "targets": [{"platform": ..., "markers": {...}, "tags": [...], "optional": ...,
                   "preferred": {name: version},
                   "requirements": [{"text": ..., "header": ...}], "constraints": [...]}]}
 
 ``text`` is what pip gets (markers are evaluated already), ``header`` the same as the request has it.
-The answer is ``{"resolutions": [{"choices": [...], "notes": [...]}]}`` in the order's order, or
-``{"failure": {"kind": ..., "reason": ..., "requirements": [...], "hint": ...}}``; such a failure may
-also stand in the place of an optional target's resolution.
+The answer is ``{"resolutions": [{"choices": [...], "notes": [...], "replaced": [names]}]}`` in the order's
+order, or ``{"failure": {"kind": ..., "reason": ..., "requirements": [...], "hint": ...}}``; such a failure
+may also stand in the place of an optional target's resolution.
 """
 
 from __future__ import annotations
@@ -78,6 +78,10 @@ def make_order(request: Request, *, folder: str, cache_dir: Path | None) -> dict
         "exclude_newer": request.exclude_newer.isoformat() if request.exclude_newer else None,
         "prereleases": request.prereleases,
         "allow_sdist": sorted(request.allow_sdist),
+        "pinned": [
+            {"name": pin.name, "version": str(pin.version), "url": pin.url, "hashes": pin.hashes}
+            for pin in request.preferred
+        ],
         "targets": [
             {
                 "platform": target.platform,
@@ -125,7 +129,7 @@ def in_turn(several: Sequence[Question]) -> list[int]:
 
 def empty_answer(order: Mapping[str, Any]) -> dict[str, Any]:
     """Return the answer to an order that asks for nothing."""
-    return {"resolutions": [{"choices": [], "notes": []} for _ in order["targets"]]}
+    return {"resolutions": [{"choices": [], "notes": [], "replaced": []} for _ in order["targets"]]}
 
 
 def failure(error: ScriptlockError) -> dict[str, Any]:
@@ -163,6 +167,7 @@ def _resolution(target: Target, told: Mapping[str, Any]) -> Resolution:
         target=target,
         choices=tuple(sorted(map(_choice, told["choices"]), key=lambda choice: choice.name)),
         notes=tuple(told["notes"]),
+        replaced=tuple(map(canonicalize_name, told["replaced"])),
     )
 
 

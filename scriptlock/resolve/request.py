@@ -59,6 +59,8 @@ class Resolution:
     """Sorted by name, one for each name."""
     notes: tuple[str, ...] = ()
     """Sentences a person should read: a yanked file that was kept, say."""
+    replaced: tuple[NormalizedName, ...] = ()
+    """Preferred pins of which the indexes have the version, but with another file in the place of one."""
     unsolved: ResolutionError | None = None
     """Why an optional target gets nothing at all."""
 

@@ -87,6 +87,16 @@ def in_utc(time: datetime) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
+def sha256_of(listed: Any) -> str | None:
+    """Return the sha256 that an index tells of a file, in lower case.
+
+    :param listed: a :class:`Row`, or pip's link.
+    """
+    hashes = listed.told.get("hashes") if isinstance(listed, Row) else listed._hashes  # noqa: SLF001 - borrowed
+    told = hashes.get("sha256") if isinstance(hashes, Mapping) else None
+    return told.lower() if isinstance(told, str) else None
+
+
 def checked(told: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a row whose values are what PEP 691 says, as far as pip does not look itself.
 

@@ -18,6 +18,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from scriptlock.errors import ScriptlockError
+from scriptlock.orphan import end_with_parent
 from scriptlock.pip_configuration import take_configuration
 from scriptlock.resolve.borrowed import NAMES, borrow, borrow_for_indexes, leave_out
 from scriptlock.resolve.reach import Reach
@@ -40,6 +41,7 @@ def main() -> None:
     """Answer the orders on standard input; whatever pip prints goes to standard error."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    end_with_parent()
     logging.getLogger("pip").propagate = False
     logging.getLogger("pip").addHandler(logging.NullHandler())
     leave_out()
@@ -87,12 +89,13 @@ class Clerk:
             from scriptlock.resolve.access import Access
             from scriptlock.resolve.answers import answers
             from scriptlock.resolve.protocol import in_turn, questions
+            from scriptlock.resolve.replaced import Pinned
 
             asked = list(questions(order))
             indexes.prefetch.start(asked[in_turn(asked)[0]])
             borrowed = borrow(self._names)
             access = Access(borrowed, indexes, order)
-            return {"resolutions": answers(borrowed, access, asked)}
+            return {"resolutions": answers(borrowed, access, asked, Pinned(order["pinned"]))}
         except ScriptlockError as error:
             from scriptlock.resolve.protocol import failure
 
@@ -122,7 +125,7 @@ class Clerk:
 
     def _indexes_for(self, order: Mapping[str, Any]) -> Indexes:
         borrowed = borrow_for_indexes(self._names)
-        key = json.dumps({name: value for name, value in order.items() if name != "targets"})
+        key = json.dumps({name: value for name, value in order.items() if name not in {"targets", "pinned"}})
         if key not in self._indexes:
             if len(self._indexes) >= MOST_SETTINGS:
                 self._indexes.pop(next(iter(self._indexes))).close()
