@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -18,7 +19,7 @@ SAYS_SOMETHING = "import pandas, fastapi, sqlalchemy\nprint('ready')\n"
 
 
 def comparisons(workshop: Workshop) -> Iterator[Comparison]:
-    """Yield comparisons with wheels at hand, without them, and of a first run."""
+    """Yield comparisons with wheels at hand, without them, and of first runs."""
     for requirements, share in ((SMALL, 3), (LARGE, 5)):
         for is_cold in (False, True):
             yield _builds(workshop, requirements, is_cold=is_cold, share=share)
@@ -26,6 +27,9 @@ def comparisons(workshop: Workshop) -> Iterator[Comparison]:
     yield Comparison(
         title="no environment yet, until the script has said something", figures=figures, peers=(UV_RUN,)
     )
+    with index(workshop.store, milliseconds=20) as url:
+        for requirements in (SMALL, LARGE):
+            yield _new(replace(workshop, index=url), requirements)
     with index(workshop.store, is_encrypted=True) as url:
         for requirements, share in ((SMALL, 3), (LARGE, 5)):
             yield _builds(replace(workshop, index=url), requirements, is_cold=True, share=share)
@@ -86,6 +90,25 @@ def _first_runs(workshop: Workshop) -> list[Command]:
         ),
         workshop.command(UV_RUN, uv, "run", "--script", theirs, prepare=lambda: forget_environments(caches)),
     ]
+
+
+def _new(workshop: Workshop, requirements: Sequence[str]) -> Comparison:
+    """Compare first runs of a script that carries no lock, on a machine with nothing in its caches."""
+    names = [re.match(r"\w+", requirement) for requirement in requirements]
+    body = f"import {', '.join(name[0] for name in names if name)}\nprint('ready')\n"
+    script, caches = workshop.script("build/new.py", requirements, body=body), workshop.folder / "new"
+
+    def forget() -> None:
+        wait_for_bytecode(caches)
+        put_aside(caches, caches)
+
+    scriptlock, uv = workshop.program("scriptlock"), workshop.program("uv")
+    commands = [
+        workshop.command("scriptlock run", scriptlock, "run", script, caches=caches, prepare=forget),
+        workshop.command(UV_RUN, uv, "run", "--script", script, caches=caches, prepare=forget),
+    ]
+    title = f"run a new script, {' '.join(requirements)}, nothing cached, an index with a delay of 20 ms"
+    return Comparison(title=title, figures=measure(commands, rounds=workshop.rounds), peers=(UV_RUN,))
 
 
 def _locked(workshop: Workshop, requirements: Sequence[str]) -> tuple[Path, Path]:
