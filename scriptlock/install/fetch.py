@@ -40,7 +40,6 @@ FAILURES: Mapping[str, type[InstallError | CacheError | ToolError]] = {
     kind.__name__: kind for kind in (InstallError, CacheError, ToolError)
 }
 
-
 Start = Callable[[Mapping[str, Any], Sequence[int]], AbstractContextManager["Finish"]]
 
 
@@ -73,10 +72,12 @@ class FetchProcess:
         from scriptlock.install.threads import usable_processors
 
         if self._ahead is None and usable_processors() > 1:  # else it would be in the way of others
-            lease = Lease(self.cache.leases / STORE)
+            lease = self._held.enter_context(Lease(self.cache.leases / STORE))
             if lease.attempt(exclusive=False):
-                self._ahead = self._start(MANY, [self._held.enter_context(lease).descriptor])
+                self._ahead = self._start(MANY, [lease.descriptor])
                 self._held.callback(self._ahead.close)
+            else:
+                self._held.close()
 
     @contextmanager
     def __call__(self, order: Mapping[str, Any], inherit: Sequence[int]) -> Iterator[Finish]:
