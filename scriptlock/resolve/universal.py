@@ -124,7 +124,7 @@ def _cover(wanted: int, inside: dict[int, str], name: str) -> list[str]:
         if not gain:
             raise ResolutionError(
                 f"{name} needs different versions on targets that no marker can tell apart",
-                hint="name fewer platforms in the header's `environments`",
+                hint="name fewer platforms in the header's `environments`, or use `scriptlock lock --here`",
             )
         parts.append(text)
         left &= ~bits
