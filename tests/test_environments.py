@@ -222,15 +222,19 @@ class Eager(Unpacker):
         super().__init__(*wheels)
         self.log: list[str] = []
 
+    def install(self, pins: Sequence[Pin], environment: EmptyEnvironment, /, *, offline: bool) -> None:
+        with self.begin_install(pins, environment.interpreter, offline=offline) as fill:
+            fill(environment)
+
     @contextmanager
-    def begin(
+    def begin_install(
         self, pins: Sequence[Pin], interpreter: Interpreter, /, *, offline: bool
     ) -> Iterator[Callable[[EmptyEnvironment], None]]:
         self.log.append("begun")
 
         def fill(environment: EmptyEnvironment) -> None:
             self.log.append("there" if environment.python.exists() else "missing")
-            self.install(pins, environment, offline=offline)
+            super(Eager, self).install(pins, environment, offline=offline)
 
         try:
             yield fill
@@ -244,6 +248,48 @@ def test_an_installer_may_begin_before_there_is_an_environment(cache: Cache) -> 
     with opened(cache, installer, pin_of(DEMO)) as environment:
         assert seen_inside(environment) == ["demo 1.0 True True"]
     assert installer.log == ["begun", "there", "ended"]
+
+
+class Curious(Eager):
+    """One that has another way to install, and therefore inherits no way to begin with it."""
+
+    def install(self, pins: Sequence[Pin], environment: EmptyEnvironment, /, *, offline: bool) -> None:
+        self.log.append("asked")
+        super().install(pins, environment, offline=offline)
+
+
+class Wrapped:
+    """An installer that has its own say in installing, and leaves the rest to another one."""
+
+    def __init__(self, installer: Eager) -> None:
+        self.installer = installer
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.installer, name)
+
+    def install(self, pins: Sequence[Pin], environment: EmptyEnvironment, /, *, offline: bool) -> None:
+        self.installer.log.append("asked")
+        self.installer.install(pins, environment, offline=offline)
+
+
+@pytest.mark.parametrize("kind", [Curious, lambda *wheels: Wrapped(Eager(*wheels))], ids=["heir", "wrapper"])
+def test_an_installer_with_its_own_way_to_install_is_asked_to(
+    cache: Cache, kind: Callable[[Distribution], Curious | Wrapped]
+) -> None:
+    installer = kind(DEMO)
+
+    opened(cache, installer, pin_of(DEMO)).close()
+
+    assert installer.log == ["asked", "begun", "there", "ended"]
+
+
+def test_an_installer_may_call_something_of_its_own_begin(cache: Cache) -> None:
+    class Beginning(Unpacker):
+        def begin(self) -> None:
+            raise AssertionError
+
+    with opened(cache, Beginning(DEMO), pin_of(DEMO)) as environment:
+        assert seen_inside(environment) == ["demo 1.0 True True"]
 
 
 def test_what_an_installer_has_begun_ends_where_there_cannot_be_an_environment(

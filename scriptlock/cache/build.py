@@ -13,7 +13,7 @@ from packaging.version import InvalidVersion, Version
 
 from scriptlock.cache.skeleton import make
 from scriptlock.errors import InstallError
-from scriptlock.install.installer import EmptyEnvironment, Fill, Hasty, Installer
+from scriptlock.install.installer import EmptyEnvironment, Fill, Installer, is_hasty
 from scriptlock.interpreters import Interpreter
 from scriptlock.model import Pin
 
@@ -59,8 +59,8 @@ def _begun(
     installer: Installer, pins: Sequence[Pin], interpreter: Interpreter, *, offline: bool
 ) -> Iterator[Fill]:
     """Let the installer begin while virtualenv is at work, if it can, and give what does the rest."""
-    if pins and isinstance(installer, Hasty):
-        with installer.begin(pins, interpreter, offline=offline) as fill:
+    if pins and is_hasty(installer):
+        with installer.begin_install(pins, interpreter, offline=offline) as fill:
             yield fill
     elif pins:
         yield lambda empty: installer.install(pins, empty, offline=offline)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard
 
 from scriptlock.interpreters import Interpreter
 from scriptlock.model import Pin
@@ -45,12 +45,20 @@ Fill = Callable[[EmptyEnvironment], None]
 """Installs what an installer was told before; raises what it does."""
 
 
-@runtime_checkable
 class Hasty(Protocol):
     """An installer that has work to do for which there need be no environment yet."""
 
-    def begin(
+    def begin_install(
         self, pins: Sequence[Pin], interpreter: Interpreter, /, *, offline: bool
     ) -> AbstractContextManager[Fill]:
         """Begin with it, and give what does the rest of :meth:`Installer.install`, in the same block."""
         ...
+
+
+def is_hasty(installer: Installer) -> TypeGuard[Hasty]:
+    """Return whether an installer can begin with what it would do when asked to install.
+
+    One that is inherited, or somebody else's, would pass over an ``install`` of the installer's own.
+    """
+    spaces = (getattr(installer, "__dict__", {}), *map(vars, type(installer).__mro__))
+    return next(("begin_install" in space for space in spaces if "install" in space), False)

@@ -64,11 +64,13 @@ class StoreInstaller:
 
     def install(self, pins: Sequence[Pin], environment: EmptyEnvironment, /, *, offline: bool) -> None:
         """Install exactly the pins, as :class:`scriptlock.install.Installer` has it."""
-        with self.begin(pins, environment.interpreter, offline=offline) as fill:
+        with self.begin_install(pins, environment.interpreter, offline=offline) as fill:
             fill(environment)
 
     @contextmanager
-    def begin(self, pins: Sequence[Pin], interpreter: Interpreter, /, *, offline: bool) -> Iterator[Fill]:
+    def begin_install(
+        self, pins: Sequence[Pin], interpreter: Interpreter, /, *, offline: bool
+    ) -> Iterator[Fill]:
         """Begin to fetch what is missing, as :class:`scriptlock.install.Hasty` has it."""
         for pin in pins:
             self._refuse_unfit(pin)
