@@ -49,6 +49,19 @@ def check(script: Script) -> None:
     :raises UncoveredHost: if it was made for others.
     :raises InvalidScript: if the header's settings are wrong.
     """
+    header, lock = fresh(script)
+    markers = _own_markers()
+    requires_python = header.requires_python
+    if requires_python is None or requires_python.contains(markers["python_full_version"], prereleases=True):
+        with naming_the_line(header, markers):
+            require_covered(lock, markers)
+
+
+def fresh(script: Script) -> tuple[Header, Lock]:
+    """Return header and lock of a script, if one answers the other, for whatever platform and Python.
+
+    :raises NoHeader, NotLocked, StaleLock, InvalidScript: as :func:`check` does.
+    """
     if script.header is None:
         raise NoHeader
     inputs = script.header.inputs
@@ -58,11 +71,7 @@ def check(script: Script) -> None:
         from scriptlock.changes import changes_since
 
         raise StaleLock(*changes_since(script.lock, script.header))
-    markers = _own_markers()
-    requires_python = script.header.requires_python
-    if requires_python is None or requires_python.contains(markers["python_full_version"], prereleases=True):
-        with naming_the_line(script.header, markers):
-            require_covered(script.lock, markers)
+    return script.header, script.lock
 
 
 @contextmanager
@@ -219,7 +228,7 @@ def sync(
     :param offline: raise instead of fetching anything.
     :param notify: is told of waiting for somebody else's build, or for what they fetch.
     :raises NotLocked, StaleLock: if it is a script whose footer does not answer its header.
-    :raises UncoveredHost: if the lock was not made for this platform and Python.
+    :raises UncoveredHost: if the lock was not made for the Python that is to be used.
     :raises NoInterpreter, InstallError, CacheError, EnvironmentBusy, Offline: as they say.
     """
     from scriptlock.cache.environments import open_environment
@@ -227,9 +236,7 @@ def sync(
 
     header = None
     if isinstance(locked, Script):
-        check(locked)
-        assert locked.lock is not None  # noqa: S101 - check() has raised NotLocked otherwise
-        header, locked = locked.header, locked.lock
+        header, locked = fresh(locked)
     cache = cache or Cache.default()
     cache.prepare()
     interpreter = _interpreter(python, locked.requires_python, cache)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from scriptlock import api
 from scriptlock.api import nobody
-from scriptlock.errors import NoHeader, NotCached, NotLocked, StaleLock, UncoveredHost
+from scriptlock.errors import NoHeader, NotCached, NotLocked, StaleLock
 from scriptlock.interpreters import find_interpreter
 from scriptlock.model import Lock
 from scriptlock.script import Script, parse
@@ -198,9 +198,8 @@ def usable_lock(script: Script, *, locked: bool, frozen: bool) -> Lock | None:
     if frozen and script.lock is not None:
         return script.lock
     try:
-        api.check(script)
-    except UncoveredHost:
-        return script.lock  # the Python that it will run with may be another than ours
+        # Not check(): the Python that it will run with may be another than ours.
+        _, lock = api.fresh(script)
     except StaleLock:
         if locked:
             raise
@@ -209,7 +208,7 @@ def usable_lock(script: Script, *, locked: bool, frozen: bool) -> Lock | None:
         if locked or frozen or must_be_locked(script):
             raise
         return None
-    return script.lock
+    return lock
 
 
 def requires_python(script: Script, lock: Lock | None) -> SpecifierSet | None:

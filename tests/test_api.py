@@ -1,0 +1,55 @@
+"""What the functions of the library take, where it is not what the command gives them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from packaging.markers import Marker
+
+from scriptlock import api
+from scriptlock.cache.layout import Cache
+from scriptlock.errors import NotLocked, StaleLock, UncoveredHost
+from scriptlock.interpreters import find_interpreter
+from scriptlock.model import Lock
+from scriptlock.script import Script, parse
+from support.scripts import script
+
+HOST = find_interpreter(None, None)
+OLD = replace(HOST, markers={**HOST.markers, "python_version": "3.9", "python_full_version": "3.9.1"})
+"""The Python that runs the tests, which passes for another one."""
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(root=tmp_path / "cache")
+
+
+def locked_for(marker: str) -> Script:
+    """Return a script without dependencies, with a lock that covers nothing but what the marker says."""
+    asking = parse(script())
+    assert asking.header is not None
+    lock = Lock(pins=(), environments=(Marker(marker),), inputs=asking.header.inputs)
+    return replace(asking, lock=lock)
+
+
+def test_the_python_that_is_chosen_decides_whether_it_is_covered(cache: Cache) -> None:
+    for_old = locked_for("python_version == '3.9'")
+
+    with api.sync(for_old, python=OLD, cache=cache) as environment:
+        assert environment.python.exists()
+    for locked, python in ((for_old, HOST), (locked_for("python_version != '3.9'"), OLD)):
+        with pytest.raises(UncoveredHost) as caught:
+            api.sync(locked, python=python, cache=cache)
+        assert python.markers["python_version"] in caught.value.host
+
+
+def test_a_lock_that_does_not_answer_the_header_is_refused_whatever_python_is_chosen(cache: Cache) -> None:
+    locked = locked_for("python_version == '3.9'")
+    assert locked.lock is not None
+
+    with pytest.raises(NotLocked):
+        api.sync(replace(locked, lock=None), python=OLD, cache=cache)
+    with pytest.raises(StaleLock):
+        api.sync(replace(locked, lock=replace(locked.lock, inputs=f"v1:{'0' * 32}")), python=OLD, cache=cache)
