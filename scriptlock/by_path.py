@@ -142,13 +142,13 @@ def lock_files(
     :param worker: which process asks the indexes for all of them, if it is not to be one of their own.
     :param options: those of :func:`lock_file`.
     """
-    scripts = [Path(path) for path in paths]  # a list, for Dask's executor takes no iterators
+    from scriptlock.sharing import SharedLocks, distinct_first, map_in_turn, repeated
+
+    scripts = [Path(path) for path in paths]
     if executor is not None:
-        yield from executor.map(partial(_try_lock_file, options=options), scripts)
+        yield from map_in_turn(executor, partial(_try_lock_file, options=options), scripts)
         return
     from concurrent.futures import ThreadPoolExecutor
-
-    from scriptlock.sharing import SharedLocks, distinct_first, repeated
 
     shared = SharedLocks()
     with worker or Conversation() as answering, ThreadPoolExecutor(max_workers=4) as threads:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from concurrent.futures import CancelledError, Future
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError, Executor, Future
 from pathlib import Path
 from threading import Lock as Mutex
-from typing import Any
+from typing import Any, TypeVar
 
 from scriptlock import api
 from scriptlock.document import to_table
@@ -18,6 +18,7 @@ from scriptlock.locking import Notify
 from scriptlock.model import Lock
 from scriptlock.script import Script, parse
 
+Result = TypeVar("Result")
 _Made = tuple[Lock, tuple[str, ...]]
 """A lock, and what a person should know of it."""
 
@@ -110,6 +111,17 @@ def distinct_first(paths: Iterable[Path]) -> list[int]:
         (others if key in seen else first).append(number)
         seen.add(key)
     return [*first, *others]
+
+
+def map_in_turn(
+    executor: Executor, work: Callable[[Path], Result], paths: Sequence[Path]
+) -> Iterator[Result]:
+    """Yield what an executor makes of each path; of a file that comes again, when the one before is done."""
+    again = repeated(paths)
+    # A list, for Dask's executor takes no iterators.
+    others = executor.map(work, [path for number, path in enumerate(paths) if number not in again])
+    for number, path in enumerate(paths):
+        yield executor.submit(work, path).result() if number in again else next(others)
 
 
 def repeated(paths: Iterable[Path]) -> set[int]:

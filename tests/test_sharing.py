@@ -64,6 +64,33 @@ def test_a_file_that_is_named_twice_is_locked_once(tmp_path: Path) -> None:
     assert [result.path for result in results] == [path, link, path]
 
 
+def test_a_file_that_is_named_again_is_left_to_an_executor_when_nobody_is_at_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.py", "b.py"):
+        (tmp_path / name).write_text(script("rich"))
+    (tmp_path / "link.py").symlink_to("a.py")
+    monkeypatch.chdir(tmp_path)
+    both = threading.Barrier(2, timeout=60)
+
+    class Together(FakeResolver):
+        def resolve(self, request: Request, /) -> tuple[Resolution, ...]:
+            both.wait()  # for the other one of two that are asked
+            return super().resolve(request)
+
+    paths = ["a.py", "./a.py", "link.py", "b.py", str(tmp_path / "b.py")]
+    with ThreadPoolExecutor(max_workers=5) as executor:
+        results = list(lock_files(paths, executor=executor, resolver=Together(WHEELS)))
+
+    assert [(str(result.path), result.error, result.written) for result in results] == [
+        ("a.py", None, True),
+        ("a.py", None, False),
+        ("link.py", None, False),
+        ("b.py", None, True),
+        (str(tmp_path / "b.py"), None, False),
+    ]
+
+
 def test_locks_that_are_shared_are_those_that_each_would_have_got(tmp_path: Path) -> None:
     shared, single = FakeResolver(WHEELS), FakeResolver(WHEELS)
     paths, others = write(tmp_path / "shared"), write(tmp_path / "single")
