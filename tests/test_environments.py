@@ -4,8 +4,10 @@ import errno
 import json
 import logging
 import os
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -437,6 +439,16 @@ def test_an_open_environment_cannot_be_built_on(cache: Cache) -> None:
         environment.close()
 
         builder.acquire(exclusive=True)
+
+
+@pytest.mark.parametrize("taken", ["environment", "lease"])
+@pytest.mark.parametrize("double", [pickle.dumps, deepcopy])
+def test_a_lease_has_no_double_that_would_close_what_is_not_its_own(
+    cache: Cache, double: Callable[[object], object], taken: str
+) -> None:
+    refused = pytest.raises(TypeError, match="a lease belongs to the process that holds it, and cannot be")
+    with opened(cache, Unpacker()) as environment, refused:
+        double(environment if taken == "environment" else environment.lease)
 
 
 def test_waiting_ends_when_the_user_says(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 from scriptlock.cache.flock import try_lock, unlock
 from scriptlock.errors import CacheError, EnvironmentBusy
@@ -89,6 +89,10 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        # A double would have the number of the descriptor: closing it closes what is not its own.
+        raise TypeError("a lease belongs to the process that holds it, and cannot be pickled or copied")
 
     def acquire(self, *, exclusive: bool, unless: Callable[[], bool] | None = None) -> bool:
         """Hold it this way from now on; between the former way and this one, somebody else may have had it.
