@@ -63,6 +63,8 @@ def read_script(path: str | os.PathLike[str], *, system: System = SYSTEM) -> Scr
         raise FileTrouble("there is no such file") from error
     except OSError as error:
         raise _trouble("read", error) from error
+    except ValueError as error:  # a NUL, or what the file system's encoding lacks
+        raise FileTrouble("no file can have this name") from error
 
 
 def write_script(file: ScriptFile, text: bytes, *, body_end: int | None, system: System = SYSTEM) -> bool:

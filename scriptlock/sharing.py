@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Executor, Future
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock as Mutex
 from typing import Any, TypeVar
@@ -127,8 +128,10 @@ def map_in_turn(
 def repeated(paths: Iterable[Path]) -> set[int]:
     """Return the places of what is the same file as one before it: two must not be at it at once."""
     seen, repeated = set[str](), set[int]()
-    for number, path in enumerate(map(os.path.realpath, paths)):
-        if path in seen:
-            repeated.add(number)
-        seen.add(path)
+    for number, path in enumerate(paths):
+        with suppress(OSError, ValueError):  # what leads nowhere cannot be read either
+            real = os.path.realpath(path)
+            if real in seen:
+                repeated.add(number)
+            seen.add(real)
     return repeated

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Executor, ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from scriptlock.api import lock
-from scriptlock.by_path import LockResult, lock_files
-from scriptlock.errors import NoHeader
+from scriptlock.by_path import LockResult, lock_file, lock_files
+from scriptlock.errors import FileTrouble, NoHeader
 from scriptlock.resolve.request import Request, Resolution
 from scriptlock.script import parse
 from scriptlock.sharing import SharedLocks, distinct_first
@@ -62,6 +64,37 @@ def test_a_file_that_is_named_twice_is_locked_once(tmp_path: Path) -> None:
         (None, False),
     ]
     assert [result.path for result in results] == [path, link, path]
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"], ids=["nul", "surrogate"])
+@pytest.mark.parametrize("executor", [None, ThreadPoolExecutor])
+def test_what_no_file_can_be_called_stops_no_other(
+    tmp_path: Path, name: str, executor: Callable[[], Executor] | None
+) -> None:
+    path = tmp_path / "a.py"
+    path.write_text(script("rich"))
+
+    with executor() if executor else nullcontext() as used:
+        first, second = lock_files([name, path], resolver=FakeResolver(WHEELS), executor=used)
+
+    assert (str(first.error), str(first.path), second.error) == ("no file can have this name", name, None)
+    with pytest.raises(FileTrouble):
+        lock_file(name)
+
+
+def test_a_relative_path_in_a_folder_that_is_gone_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, gone = tmp_path / "a.py", tmp_path / "gone"
+    path.write_text(script("rich"))
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    results = list(lock_files(["b.py", path, "b.py"], resolver=FakeResolver(WHEELS)))
+
+    missing = "there is no such file"
+    assert [result.error and str(result.error) for result in results] == [missing, None, missing]
 
 
 def test_a_file_that_is_named_again_is_left_to_an_executor_when_nobody_is_at_it(
