@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
-from packaging.markers import default_environment
+from packaging.markers import Marker, default_environment
 from packaging.utils import canonicalize_name
 
 from scriptlock.errors import InvalidScript, NoHeader, NotLocked, Offline, StaleLock, UncoveredHost
@@ -98,7 +98,7 @@ def lock(
     python: str | Interpreter | None = None,
     upgrade: bool = False,
     upgrade_packages: Collection[str] = (),
-    environments: Sequence[str] = (),
+    environments: Sequence[str | Marker] = (),
     here: bool | None = None,
     exclude_newer: datetime | None = None,
     offline: bool = False,
@@ -137,7 +137,7 @@ def lock(
     is_fresh = kept and not upgrade_packages and _answers(kept, header, exclude_newer)
     if kept and is_fresh and not environments and here is None and covers(kept, host.markers):
         return kept
-    grid = _grid(header, host, environments, here=here)
+    grid = _grid(header, host, [*map(str, environments)], here=here)
     is_too_much = (here or environments) and kept and reaches_beyond(kept, grid)
     wanted = grid if here is None else replace(grid, optional=frozenset())
     if kept and is_fresh and not is_too_much and serves(kept, wanted):

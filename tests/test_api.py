@@ -14,11 +14,14 @@ from scriptlock.errors import NotLocked, StaleLock, UncoveredHost
 from scriptlock.interpreters import find_interpreter
 from scriptlock.model import Lock
 from scriptlock.script import Script, parse
+from support.resolvers import FakeResolver
 from support.scripts import script
+from support.wheels import wheel
 
 HOST = find_interpreter(None, None)
 OLD = replace(HOST, markers={**HOST.markers, "python_version": "3.9", "python_full_version": "3.9.1"})
 """The Python that runs the tests, which passes for another one."""
+TOOL = FakeResolver([wheel("tool", "1.0")])
 
 
 @pytest.fixture
@@ -53,3 +56,13 @@ def test_a_lock_that_does_not_answer_the_header_is_refused_whatever_python_is_ch
         api.sync(replace(locked, lock=None), python=OLD, cache=cache)
     with pytest.raises(StaleLock):
         api.sync(replace(locked, lock=replace(locked.lock, inputs=f"v1:{'0' * 32}")), python=OLD, cache=cache)
+
+
+def test_what_to_cover_may_be_what_another_lock_covers() -> None:
+    linux = api.lock(parse(script("tool")), resolver=TOOL, environments=["linux"])
+
+    as_markers = api.lock(parse(script("tool")), resolver=TOOL, environments=linux.environments)
+    as_texts = api.lock(parse(script("tool")), resolver=TOOL, environments=[*map(str, linux.environments)])
+
+    assert as_markers == as_texts
+    assert as_markers.environments == linux.environments
