@@ -21,6 +21,7 @@ from scriptlock.script import Script, require_embeddable
 from scriptlock.targets import Target, covers, host_target, require_covered, select
 
 if TYPE_CHECKING:
+    import os
     from pathlib import Path
     from subprocess import CompletedProcess
 
@@ -95,7 +96,7 @@ def lock(
     script: Script,
     *,
     resolver: Resolver | None = None,
-    python: str | Interpreter | None = None,
+    python: str | os.PathLike[str] | Interpreter | None = None,
     upgrade: bool = False,
     upgrade_packages: Collection[str] = (),
     environments: Sequence[str | Marker] = (),
@@ -168,7 +169,9 @@ def target_for(header: Header, interpreter: Interpreter) -> Target:
 
 
 def _interpreter(
-    python: str | Interpreter | None, requires_python: SpecifierSet | None, cache: Cache | None = None
+    python: str | os.PathLike[str] | Interpreter | None,
+    requires_python: SpecifierSet | None,
+    cache: Cache | None = None,
 ) -> Interpreter:
     if isinstance(python, Interpreter):
         return python
@@ -212,7 +215,7 @@ def _answers_of_indexes() -> Path:
 def sync(
     locked: Script | Lock,
     *,
-    python: str | Interpreter | None = None,
+    python: str | os.PathLike[str] | Interpreter | None = None,
     installer: Installer | None = None,
     cache: Cache | None = None,
     offline: bool = False,

@@ -77,7 +77,7 @@ def lock_file(
     write: bool = True,
     locked_only: bool = False,
     from_cache: bool = False,
-    python: str | None = None,
+    python: AnyPath | None = None,
     choose: Callable[..., Lock] = api.lock,
     **options: Any,
 ) -> LockResult:
@@ -287,7 +287,7 @@ def _sync(
     return prepared.environment
 
 
-def which_file(path: AnyPath, *, python: str | None = None, cache: Cache | None = None) -> Path | None:
+def which_file(path: AnyPath, *, python: AnyPath | None = None, cache: Cache | None = None) -> Path | None:
     """Return the python of the environment that a script's file would run in now, None if it is not built.
 
     Asks no network, changes nothing.

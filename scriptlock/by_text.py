@@ -48,7 +48,7 @@ def prepare(
     text: bytes,
     *,
     cache: Cache,
-    python: str | None = None,
+    python: str | os.PathLike[str] | None = None,
     locked: bool = False,
     frozen: bool = False,
     upgrade: bool = False,
@@ -129,7 +129,7 @@ def _warn_of_age(since: float, max_age: timedelta, notify: Notify) -> None:
         notify(f"its lock is {shown} old; --upgrade resolves it anew")
 
 
-def built_python(text: bytes, *, cache: Cache, python: str | None = None) -> Path | None:
+def built_python(text: bytes, *, cache: Cache, python: str | os.PathLike[str] | None = None) -> Path | None:
     """Return the python of the environment that a script would run in now, None if it is not built.
 
     Asks no network, changes nothing.
@@ -149,7 +149,9 @@ def built_python(text: bytes, *, cache: Cache, python: str | None = None) -> Pat
     return None if lock is None else ready_python(cache, found, select(lock, found.markers))
 
 
-def kept_lock(script: Script, *, python: str | None = None, cache: Cache | None = None) -> Lock:
+def kept_lock(
+    script: Script, *, python: str | os.PathLike[str] | None = None, cache: Cache | None = None
+) -> Lock:
     """Return the lock that the user's cache keeps for a script.
 
     :raises NotCached: if it keeps none.

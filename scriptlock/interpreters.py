@@ -49,7 +49,7 @@ class Interpreter:
 
 
 def find_interpreter(
-    wanted: str | None,
+    wanted: str | os.PathLike[str] | None,
     requires_python: SpecifierSet | None,
     *,
     memory: Path | None = None,
@@ -66,6 +66,9 @@ def find_interpreter(
     :raises NoInterpreter: if none fits; it lists what was found.
     :raises ToolError: if what is wanted is no Python, or one too old.
     """
+    if isinstance(wanted, os.PathLike):
+        # With a separator in it, it is no version or implementation. A Path would lose the dot again.
+        wanted = os.path.join(os.curdir, wanted)  # noqa: PTH118
     running = _running_base()
     if wanted is None and running and _admits(requires_python, Version(_python_version())):
         return _inspect(running, memory)

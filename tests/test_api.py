@@ -9,6 +9,7 @@ import pytest
 from packaging.markers import Marker
 
 from scriptlock import api
+from scriptlock.by_path import lock_file, sync_file, which_file
 from scriptlock.cache.layout import Cache
 from scriptlock.errors import NotLocked, StaleLock, UncoveredHost
 from scriptlock.interpreters import find_interpreter
@@ -66,3 +67,17 @@ def test_what_to_cover_may_be_what_another_lock_covers() -> None:
 
     assert as_markers == as_texts
     assert as_markers.environments == linux.environments
+
+
+def test_a_python_may_be_the_path_of_an_environments(cache: Cache, tmp_path: Path) -> None:
+    locked = locked_for("python_version != '2.7'")
+    path = tmp_path / "a.py"
+    path.write_text(script())
+
+    with api.sync(locked, cache=cache) as environment:
+        python = environment.python
+        with api.sync(locked, python=python, cache=cache) as same, sync_file(path, python=python) as another:
+            assert (same.path, another.path.name) == (environment.path, same.path.name)
+            assert which_file(path, python=python) == another.python
+    assert api.lock(locked, python=python) == locked.lock
+    assert lock_file(path, from_cache=True, python=python).written

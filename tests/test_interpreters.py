@@ -29,7 +29,10 @@ def find(tmp_path: Path) -> Find:
     """Find an interpreter in the given folders, and nowhere else."""
 
     def find(
-        wanted: str | None = None, requires: str | None = None, *path: Path, memory: Path | None = None
+        wanted: str | Path | None = None,
+        requires: str | None = None,
+        *path: Path,
+        memory: Path | None = None,
     ) -> Interpreter:
         environ = {"PATH": os.pathsep.join(map(str, path)), "HOME": str(tmp_path)}
         specifiers = None if requires is None else SpecifierSet(requires)
@@ -153,6 +156,15 @@ def test_the_name_of_a_file_in_the_working_folder_is_no_path(
     with pytest.raises(NoInterpreter):
         find("python3.98")
     assert starts(python) == 0
+
+
+def test_a_path_is_one_without_a_separator_too(
+    find: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = fake_python(tmp_path, "3.98.0", name="python3.97")
+    monkeypatch.chdir(tmp_path)
+
+    assert find(Path("python3.97")).executable == find(python).executable == python
 
 
 def test_nothing_found_lists_what_was(find: Find, tmp_path: Path) -> None:
