@@ -120,6 +120,7 @@ def lock(
     :param offline: raise instead of asking a resolver.
     :param notify: is told what a person should know of the result, such as a yanked file.
     :raises ValueError: if ``exclude_newer`` has no time zone.
+    :raises TypeError: if one text is given where several are wanted.
     :raises NoHeader: if the script declares nothing.
     :raises InvalidScript: if the header's settings are wrong, or no footer can be written into the script.
     :raises NoInterpreter: if no Python fits.
@@ -130,6 +131,8 @@ def lock(
 
     if exclude_newer is not None and exclude_newer.tzinfo is None:
         raise ValueError("exclude_newer has no time zone")
+    refuse_one_text("upgrade_packages", upgrade_packages)
+    refuse_one_text("environments", environments)
     header = script.header
     if header is None:
         raise NoHeader
@@ -161,6 +164,15 @@ def lock(
         exclude_newer=exclude_newer,
         notify=notify,
     )
+
+
+def refuse_one_text(name: str, several: object) -> None:
+    """Return if what is given where several texts are wanted is not one, whose letters would be taken.
+
+    :raises TypeError: if it is.
+    """
+    if isinstance(several, str):
+        raise TypeError(f"{name} is one text, {several!r}, where several are wanted; put it into a list")
 
 
 def target_for(header: Header, interpreter: Interpreter) -> Target:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scriptlock import api
-from scriptlock.api import nobody
 from scriptlock.by_text import built_python, kept_lock, must_be_locked, prepare
 from scriptlock.conversation import Conversation
 from scriptlock.errors import CacheError, FileTrouble, ScriptChanged, ScriptlockError
@@ -142,6 +141,7 @@ def lock_files(
     :param worker: which process asks the indexes for all of them, if it is not to be one of their own.
     :param options: those of :func:`lock_file`.
     """
+    api.refuse_one_text("paths", paths)
     from scriptlock.sharing import SharedLocks, distinct_first, map_in_turn, repeated
 
     scripts = [Path(path) for path in paths]
@@ -211,7 +211,7 @@ def sync_file(
     upgrade: bool = False,
     offline: bool = False,
     cache: Cache | None = None,
-    notify: Notify = nobody,
+    notify: Notify = api.nobody,
     **options: Any,
 ) -> Environment:
     """Return the environment that a script's file runs in, locking and building what is missing.

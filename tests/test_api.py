@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.markers import Marker
 
 from scriptlock import api
-from scriptlock.by_path import lock_file, sync_file, which_file
+from scriptlock.by_path import lock_file, lock_files, sync_file, which_file
 from scriptlock.cache.layout import Cache
 from scriptlock.errors import NotLocked, StaleLock, UncoveredHost
 from scriptlock.interpreters import find_interpreter
@@ -81,3 +82,19 @@ def test_a_python_may_be_the_path_of_an_environments(cache: Cache, tmp_path: Pat
             assert which_file(path, python=python) == another.python
     assert api.lock(locked, python=python) == locked.lock
     assert lock_file(path, from_cache=True, python=python).written
+
+
+@pytest.mark.parametrize("name", ["upgrade_packages", "environments"])
+def test_one_text_is_not_taken_for_its_letters(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text(script("tool"))
+    options: dict[str, Any] = {name: "tool"}
+
+    with pytest.raises(TypeError) as caught:
+        api.lock(parse(script("tool")), resolver=TOOL, **options)
+
+    assert str(caught.value) == f"{name} is one text, 'tool', where several are wanted; put it into a list"
+    with pytest.raises(TypeError, match=f"{name} is one text"):
+        list(lock_files([path], resolver=TOOL, **options))
+    with pytest.raises(TypeError, match="paths is one text"):
+        list(lock_files(str(path)))
