@@ -88,7 +88,7 @@ def lock_file(
     :param locked_only: leave alone a script that carries no lock and does not require one.
     :param from_cache: ask nobody, and take the lock that the cache keeps for the script.
     :param choose: what to call in place of :func:`scriptlock.lock`.
-    :param options: those of :func:`scriptlock.lock`.
+    :param options: those of :func:`scriptlock.lock`, all but ``notify``: the result has the notes.
     :raises NotCached: if the cache keeps none.
     :raises ScriptlockError: as :func:`scriptlock.parse`, :func:`scriptlock.lock` and
         :func:`scriptlock.embed` do; the file is then as it was.
