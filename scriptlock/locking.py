@@ -36,6 +36,7 @@ def make_lock(
     :raises InvalidScript: if the header's settings are wrong.
     :raises ResolutionError: if there is no solution, or a file was replaced that a pin accepts; ``line`` is
         where the header shows why.
+    :raises ValueError: if the resolver does not give what it is asked for.
     """
     settings = header.settings
     request = Request(
@@ -51,7 +52,7 @@ def make_lock(
     )
     try:
         resolutions = _resolve(request, resolver)
-        _require_platforms(resolutions, grid.needed)
+        _require_solutions(resolutions, grid)
         if refuses_other_files:
             _refuse_replaced(resolutions, preferred)
     except ResolutionError as error:
@@ -75,18 +76,19 @@ def make_lock(
 def _resolve(request: Request, resolver: Resolver) -> Sequence[Resolution]:
     if not request.requirements:
         return [Resolution(target=target, choices=()) for target in request.targets]
-    return resolver.resolve(request)
+    resolutions = resolver.resolve(request)
+    if [resolution.target for resolution in resolutions] != [*request.targets]:
+        raise ValueError("the resolver does not give one resolution for each target, in their order")
+    return resolutions
 
 
-def _require_platforms(resolutions: Iterable[Resolution], needed: Iterable[str]) -> None:
-    """Raise the reason why a platform has no solution with any Python."""
-    missing = dict.fromkeys(needed)
+def _require_solutions(resolutions: Sequence[Resolution], grid: Grid) -> None:
+    """Raise the reason why a target has no solution, unless it and its platform can do without."""
+    solved = {resolution.target.platform for resolution in resolutions if resolution.unsolved is None}
     for resolution in resolutions:
-        platform = resolution.target.platform
-        if resolution.unsolved is None:
-            missing.pop(platform, None)
-    for resolution in resolutions:
-        if resolution.unsolved and resolution.target.platform in missing:
+        target = resolution.target
+        can_do_without = str(target) in grid.optional and target.platform not in grid.needed - solved
+        if resolution.unsolved and not (solved and can_do_without):
             raise resolution.unsolved
 
 

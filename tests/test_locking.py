@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 from packaging.markers import Marker
@@ -16,11 +16,11 @@ from scriptlock.header import Header
 from scriptlock.locking import make_lock
 from scriptlock.model import Lock
 from scriptlock.resolve.request import Choice, Request, Resolution
-from scriptlock.targets import make_target
+from scriptlock.targets import Target, make_target
 from support.resolvers import pin
 from support.scripts import script
 
-HOST = make_target("linux-x86_64", (3, 12))
+HOST, WINDOWS, MACOS = (make_target(one, (3, 12)) for one in ("linux-x86_64", "windows-amd64", "macos-arm64"))
 DIGEST = f"sha256:{'a' * 64}"
 PYTHONS = ">=3.12,<3.14"
 REASON = "no file for {0}"
@@ -172,3 +172,61 @@ def test_an_error_about_something_that_is_not_in_the_header_points_at_the_header
         locked(header_of("tool"), Failing())
 
     assert caught.value.line == 1
+
+
+class Careless(Scripted):
+    """Finds nothing for some targets, and does not care whether they may do without."""
+
+    def __init__(self, *lacking: Target) -> None:
+        super().__init__()
+        self.unsolved = [Resolution(target=one, choices=(), unsolved=_nothing_for(one)) for one in lacking]
+
+    def resolve(self, request: Request, /) -> tuple[Resolution, ...]:
+        return tuple(
+            next((lacking for lacking in self.unsolved if lacking.target == found.target), found)
+            for found in super().resolve(request)
+        )
+
+
+def _nothing_for(target: Target) -> ResolutionError:
+    return NoCompatibleWheel(f"nothing for {target}", ("tool",))
+
+
+def test_a_target_that_is_not_optional_is_not_left_out_where_a_resolver_would() -> None:
+    grid = Grid(targets=(WINDOWS, MACOS, HOST), optional=frozenset({str(WINDOWS)}))
+
+    with pytest.raises(NoCompatibleWheel) as caught:
+        locked(header_of("tool"), Careless(WINDOWS, HOST), grid)
+
+    assert (str(caught.value), caught.value.line) == ("nothing for CPython 3.12 on linux-x86_64", 4)
+
+
+def test_not_all_targets_are_left_out() -> None:
+    grid = Grid(targets=(WINDOWS, HOST), optional=frozenset({str(WINDOWS), str(HOST)}))
+
+    with pytest.raises(NoCompatibleWheel) as caught:
+        locked(header_of("tool"), Careless(WINDOWS, HOST), grid)
+
+    assert (str(caught.value), caught.value.line) == ("nothing for CPython 3.12 on windows-amd64", 4)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda found: (),
+        lambda found: found[:1],
+        lambda found: (*found, found[0]),
+        lambda found: found[::-1],
+        lambda found: (found[0], found[0]),
+    ],
+    ids="none fewer more turned another".split(),
+)
+def test_a_resolver_that_does_not_answer_for_each_target_is_a_bug(
+    change: Callable[[tuple[Resolution, ...]], tuple[Resolution, ...]],
+) -> None:
+    class Confused(Scripted):
+        def resolve(self, request: Request, /) -> tuple[Resolution, ...]:
+            return change(super().resolve(request))
+
+    with pytest.raises(ValueError, match=r"^the resolver does not give one resolution for each target, in"):
+        locked(header_of("tool"), Confused(), Grid(targets=(HOST, WINDOWS)))
