@@ -70,7 +70,7 @@ def make_grid(environments: Sequence[str], requires_python: SpecifierSet | None,
     short of some Pythons.
 
     :param environments: keys of :data:`SHORT_NAMES` or PEP 508 markers; none for the default platforms.
-    :raises InvalidScript: if one of them is neither, or true nowhere.
+    :raises InvalidScript: if one of them is neither, or true nowhere, or if there is no target at all.
     """
     names = environments or DEFAULT
     # A marker may name any platform.
@@ -91,6 +91,9 @@ def make_grid(environments: Sequence[str], requires_python: SpecifierSet | None,
     chosen = {str(target) for targets in named.values() for target in targets}
     if not environments:
         chosen.add(str(host))
+    if not chosen:
+        reason = f"no Python that we know on {', '.join(names)} fits the script"
+        raise InvalidScript(reason, hint="upgrade scriptlock, which may know more of them")
     required = {str(t) for one, targets in named.items() if one not in SHORT_NAMES for t in targets}
     # In the table's order, or the order in which a header names them would change the lock.
     ordered = [target for name, target in known.items() if name in chosen]

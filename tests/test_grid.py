@@ -118,6 +118,14 @@ def test_what_is_neither_a_platform_nor_true_anywhere_is_an_error_that_lists_the
     assert str(caught.value.hint).startswith("known are linux, macos, windows, linux-x86_64")
 
 
+@pytest.mark.parametrize("requires", [SpecifierSet(">=3.99"), None])
+def test_a_python_newer_than_all_we_know_has_none_elsewhere(requires: SpecifierSet | None) -> None:
+    with pytest.raises(InvalidScript) as caught:
+        make_grid(["windows", "macos"], requires, make_target("linux-x86_64", (3, 99)))
+
+    assert str(caught.value) == "no Python that we know on windows, macos fits the script"
+
+
 def test_by_default_all_but_the_host_is_optional_and_no_platform_is_needed() -> None:
     host = make_target("macos-arm64", (3, 14))
 
