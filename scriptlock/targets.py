@@ -29,7 +29,7 @@ class Target:
 
     platform: str
     """A key of :data:`PLATFORMS`; anything else is an interpreter that is like none of them."""
-    markers: Mapping[str, str]
+    markers: Mapping[str, str] = field(hash=False)
     """The PEP 508 variables, by name."""
     tags: tuple[str, ...]
     """The wheel tags it accepts, the most preferred first."""
