@@ -337,6 +337,17 @@ def leave(
     return act
 
 
+def record(lines: bytes) -> Callable[[Path, int], None]:
+    """Return an installer's act: unpack the wheel, and put more into its RECORD."""
+
+    def act(site: Path, lease: int) -> None:
+        unpack(DEMO, site)
+        with (site / INFO / "RECORD").open("ab") as file:
+            file.write(lines)
+
+    return act
+
+
 @pytest.mark.parametrize(
     ("act", "reason"),
     [
@@ -352,8 +363,12 @@ def leave(
             "demo-1.0.dist-info was installed, which says neither name nor version",
         ),
         (leave(DEMO, without=["demo/__init__.py"]), "demo 1.0 was installed without __init__.py"),
+        (record(b"demo/\xe9.py,,\n"), "demo 1.0 was installed with a RECORD that cannot be read"),
+        (record(b"x" * (128 * 1024 + 1)), "demo 1.0 was installed with a RECORD that cannot be read"),
+        (record(b"de\0mo/x.py,,\n"), "demo 1.0 was installed without x.py"),
+        (record(b"demo/x\0.py,,\n"), "demo 1.0 was installed without x\0.py"),
     ],
-    ids="nothing version nonsense stranger twice record installer metadata file".split(),
+    ids="nothing version nonsense stranger twice record installer metadata file bytes long nul name".split(),
 )
 def test_an_installer_is_not_believed(act: Callable[[Path, int], None], reason: str, cache: Cache) -> None:
     with pytest.raises(InstallError) as caught:

@@ -111,7 +111,7 @@ def _lacking(site: str, paths: Iterable[str], seen: dict[str, frozenset[str]]) -
 def _names(folder: str) -> frozenset[str]:
     try:
         return frozenset(os.listdir(folder))  # noqa: PTH208 - names are all that is wanted
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # no folder can have a NUL in its name
         return frozenset()
 
 
@@ -138,6 +138,8 @@ def _recorded(folder: Path, whose: str) -> list[str]:
         by = (folder / "INSTALLER").read_bytes()
     except OSError:
         rows, by = [], b""
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InstallError(f"{whose} was installed with a RECORD that cannot be read") from error
     if not rows or not by:
         raise InstallError(f"{whose} was installed without a RECORD or INSTALLER")
     return rows
