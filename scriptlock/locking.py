@@ -98,7 +98,7 @@ def _refuse_replaced(resolutions: Iterable[Resolution], preferred: Iterable[Pin]
     :raises ResolutionError: otherwise.
     """
     versions = {pin.name: pin.version for pin in preferred}
-    for name in (name for resolution in resolutions for name in resolution.replaced):
+    for name in (name for one in resolutions for name in one.replaced if name in versions):
         raise ResolutionError(
             f"{name} {versions[name]} on the index is not the file that was locked",
             hint=f"somebody replaced it; if that is all right, `scriptlock lock --upgrade-package {name}`",

@@ -127,6 +127,14 @@ def test_a_package_without_a_record_owns_nothing(shelf: Shelf, site: Path) -> No
     assert f"{inside}/demo/__init__.py belongs to no package" in look(shelf).damage
 
 
+@pytest.mark.parametrize("content", [b"demo/\xff.py,,\n", b"demo/%b,,\n" % (b"x" * (1 << 18)), b"\0,,\n"])
+def test_a_record_that_cannot_be_read_owns_nothing_either(shelf: Shelf, site: Path, content: bytes) -> None:
+    (record,) = site.glob("*.dist-info/RECORD")
+    record.write_bytes(content)
+
+    assert "demo/__init__.py belongs to no package" in " ".join(look(shelf).damage)
+
+
 def test_a_record_that_leads_outside_is_damage(shelf: Shelf, site: Path) -> None:
     with (site / "demo-1.0.dist-info" / "RECORD").open("a") as file:
         file.write("../../../../../outside.py,,\n")

@@ -164,12 +164,16 @@ class _Look:
 
 
 def _recorded(metadata: Path) -> Iterator[tuple[Path, str]]:
-    """Yield the files of a distribution (PEP 376), each with its sha256 as RECORD writes it, or nothing."""
+    """Yield the files of a distribution (PEP 376), each with its sha256 as RECORD writes it, or nothing.
+
+    Of a RECORD that cannot be read there are none, and then its files belong to nobody.
+    """
     try:
         text = (metadata / "RECORD").read_text("utf-8")
-    except FileNotFoundError:
-        text = ""
-    for row in filter(None, csv.reader(text.splitlines())):
+        rows = [row for row in csv.reader(text.splitlines()) if row and "\0" not in row[0]]
+    except (FileNotFoundError, UnicodeDecodeError, csv.Error):
+        rows = []
+    for row in rows:
         path = Path(os.path.normpath(metadata.parent / row[0]))
         algorithm, _, digest = (row[1] if len(row) > 1 else "").partition("=")
         yield path, digest if algorithm == "sha256" else ""

@@ -27,14 +27,14 @@ def test_the_version_is_told(cli: Cli) -> None:
 
 
 ENDING = """
-import atexit, sys, threading, time
+import atexit, sys, threading
 class Loaded:
     def __del__(self):
         print("taken down")
 loaded = Loaded()
 atexit.register(print, "left")
 if "thread" in sys.argv:
-    threading.Thread(target=lambda: (time.sleep(0.1), print("finished"))).start()
+    threading.Thread(target=lambda: (threading.main_thread().join(), print("finished"))).start()
 sys.argv = ["scriptlock", *sys.argv[2:]]
 from scriptlock.__main__ import main
 main()
