@@ -18,6 +18,7 @@ from scriptlock.interpreters import find_interpreter
 from scriptlock.model import Lock
 from scriptlock.script import Script, parse
 from scriptlock.targets import select
+from scriptlock.uv_table import find_unfollowed
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -74,7 +75,8 @@ def prepare(
         they are needed.
     :param write_back: is given the footer's lock and the one that takes its place, and returns whether it
         is in the script now; without it, it is only kept in the cache.
-    :param notify: is told of what was perhaps meant as a header, of old locks, of moved pins, and of waiting.
+    :param notify: is told of what was perhaps meant as a header, or is not followed in one, of old locks, of
+        moved pins, and of waiting.
     :raises ScriptlockError: as :func:`scriptlock.lock` and :func:`scriptlock.sync`.
     """
     if (frozen and (upgrade or extra)) or (locked and upgrade):
@@ -178,11 +180,12 @@ def kept_lock(
 def declared(text: bytes, *, notify: Notify = nobody) -> Script:
     """Return what a script says; where it declares nothing at all, that it asks for nothing.
 
-    :param notify: is told what was perhaps meant as a header, where there is none.
+    :param notify: is told what was perhaps meant as a header, where there is none, and what of one is not
+        followed.
     :raises InvalidScript: as :func:`scriptlock.parse`.
     """
     script = parse(text)
-    for notice in () if script.header else script.warnings:
+    for notice in find_unfollowed(script.header) if script.header else script.warnings:
         notify(f"warning: line {notice.line}: {notice.message}")
     return parse(_NOTHING_DECLARED) if script.header is None and script.lock is None else script
 

@@ -75,9 +75,12 @@ class Header:
         return None
 
     def _line_of_setting(self, key: str) -> int:
+        return self.line_in(("tool", "scriptlock", key))
+
+    def line_in(self, path: tuple[str, ...]) -> int:
+        """Return the line of the script where a key stands, or what holds it, by its full name."""
         from scriptlock import tomltext
 
-        path = ("tool", "scriptlock", key)
         places = [
             (min(len(path), len(statement.path)), -statement.line)
             for statement in tomltext.find_statements(self.text)

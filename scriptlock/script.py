@@ -23,6 +23,7 @@ from scriptlock.parts import (
 )
 from scriptlock.source import BOM, decode, find_encoding, frame, line_at, refuse_binary
 from scriptlock.syntax import find_comment_lines
+from scriptlock.uv_table import find_unfollowed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,7 @@ def _header_warnings(
     yield from find_unclosed(framed, block.place, codec)
     if ambiguous := find_ambiguous(block):
         yield ambiguous
+    yield from find_unfollowed(header)
     try:
         _ = header.settings
     except InvalidScript as error:

@@ -28,7 +28,7 @@ LAYERS = (
     "workers",
     "resolve install cache",
     "files disk conversation process orphan child download addresses interpreters probe pip_configuration",
-    "script parts nearmiss header settings requirements footer document changes",
+    "script parts nearmiss header settings requirements footer document changes uv_table",
     "grid",
     "targets model pin_changes",
     "syntax tomltext plaintoml markers spelling source errors",

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from support.cli import Cli
+from support.index import Index
 from support.scripts import script
 
 UNCLOSED = '# /// script\n# dependencies = ["rich"]\nprint("ran")\n'
@@ -69,3 +70,19 @@ def test_an_empty_path_is_no_folder(verb: str, code: int, cli: Cli) -> None:
 
     assert (done.code, done.out) == (code, "")
     assert done.err.endswith(": an empty text names no script\n")
+
+
+def test_what_is_said_to_uv_alone_is_a_warning_and_no_more(packages: Index, tmp_path: Path, cli: Cli) -> None:
+    path = tmp_path / "report.py"
+    source = '# [tool.uv.sources]\n# rich = { git = "https://host.example/rich" }\n# ///\n'
+    path.write_text(script("rich").replace("# ///\n", source))
+    said = "`sources` of [tool.uv] is not followed for rich; write `rich @ URL` in dependencies"
+
+    locks = [cli("lock", path), cli("lock", path)]
+    checks = [cli("check", path), cli("check", path)]
+    run = cli("run", path)
+
+    assert [done.code for done in (*locks, *checks, run)] == [0, 0, 0, 0, 0]
+    for done in (*locks, *checks):
+        assert done.err == f"scriptlock: {path}:5: warning: {said}\n"
+    assert run.err == f"scriptlock: {path}: warning: line 5: {said}\n"
