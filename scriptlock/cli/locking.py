@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from packaging.utils import canonicalize_name
 
 from scriptlock import api, by_path, memo
 from scriptlock.by_text import must_be_locked
@@ -68,6 +69,7 @@ def lock(paths: Sequence[Path], *, check_only: bool, dry_run: bool, as_json: boo
     may_know = is_plain and not as_json
     pending = [path for path in paths if not (may_know and fresh.knows(os.fspath(path)))]
     answers, codes = [], []
+    missing = dict.fromkeys(wishes["upgrade_packages"])
     begun = ahead.workers()
     with Progress(f"locking {count(paths)}") as progress:
         for result in by_path.lock_files(
@@ -78,6 +80,7 @@ def lock(paths: Sequence[Path], *, check_only: bool, dry_run: bool, as_json: boo
         ):
             with progress.pause():
                 _report_lock(result, named=len(paths) > 1, quietly=as_json)
+            missing = {name: None for name in missing if canonicalize_name(name) not in _names(result)}
             if as_json:
                 answers.append(lock_json(result))
             changed = result.is_new or result.written
@@ -85,9 +88,22 @@ def lock(paths: Sequence[Path], *, check_only: bool, dry_run: bool, as_json: boo
             if is_plain and result.script and result.lock and not (changed or result.notes):
                 _note(fresh, result.script)
     fresh.save()
+    # Only that all of them lack it is odd: who upgrades one package names many scripts.
+    if missing and worst(codes) <= 1:
+        whose = "its lock has" if len(paths) == 1 else "their locks have"
+        remark(count(paths), f"{whose} no {', '.join(missing)}")
     if as_json:
         out(json.dumps(answers, indent=2))
     sys.exit(worst(codes))
+
+
+def _names(result: by_path.LockResult) -> set[str]:
+    """Return what a script asks for, or is or was locked to."""
+    script = result.script
+    header = script.header if script else None
+    asked = {canonicalize_name(one.name) for one in header.dependencies} if header else set()
+    locks = (result.lock, script.lock if script else None)
+    return asked.union(pin.name for lock in locks if lock for pin in lock.pins)
 
 
 def _report_lock(result: by_path.LockResult, *, named: bool, quietly: bool) -> None:

@@ -103,6 +103,28 @@ def test_upgrade_of_one_package_leaves_the_others(locked: Path, index: Index, cl
     assert pins(locked) == {"idna": "3.20", "rich": "15.0.0"}
 
 
+@pytest.mark.parametrize("option", ["--json", "--dry-run", "--check"])
+def test_the_name_of_a_package_that_no_lock_has_is_said(option: str, locked: Path, cli: Cli) -> None:
+    wrong = cli("lock", option, "-P", "idnaa", "-P", "rich", locked)
+    right = cli("lock", option, "-P", "Idna", locked)
+
+    assert wrong == Done(code=0, out=right.out, err=f"scriptlock: {locked}: its lock has no idnaa\n")
+    assert right.err == ""
+
+
+def test_one_of_several_scripts_may_lack_a_package_that_is_upgraded(
+    locked: Path, index: Index, tmp_path: Path, cli: Cli
+) -> None:
+    other = tmp_path / "other.py"
+    other.write_text(script("idna"))
+
+    done = cli("lock", "-P", "idnaa", "-P", "rich", other, locked)
+
+    assert done == Done(
+        code=0, out=f"{other}:\n+ idna 3.19\n", err="scriptlock: 2 scripts: their locks have no idnaa\n"
+    )
+
+
 def test_upgrade_with_nothing_newer_leaves_the_file_alone(locked: Path, cli: Cli) -> None:
     before = locked.stat()
 
