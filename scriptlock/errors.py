@@ -121,7 +121,7 @@ class PythonExcluded(ResolutionError):
 
 
 class IndexUnreachable(ResolutionError):
-    """An index did not answer, so nothing can be said about what it holds."""
+    """An index did not answer, or git cannot get a repository, so nothing can be said about what it holds."""
 
 
 class Offline(ScriptlockError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,11 +10,11 @@ import pytest
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from scriptlock.errors import NoCompatibleWheel, ResolutionError
+from scriptlock.errors import IndexUnreachable, NoCompatibleWheel, ResolutionError
 from scriptlock.resolve.pip_tools import PipTools
 from scriptlock.resolve.request import Choice
 from scriptlock.resolve.static import promised
-from support.index import Index
+from support.index import Index, nothing_listens
 from support.repositories import Repository, repository
 from support.resolvers import LINUX, WINDOWS, answer_here, request_for, versions
 from support.wheels import wheel
@@ -109,11 +110,46 @@ def test_a_repository_that_only_a_dependency_asks_for_is_not_cloned(tool: Reposi
     assert versions(found) == {"tool": "1.0", "top": "1"}
 
 
-def test_a_revision_that_is_not_there_is_told(tool: Repository) -> None:
+def test_what_git_cannot_get_is_told_once_in_its_own_words_and_with_what_asks_for_it(
+    tool: Repository,
+) -> None:
     tool.commit({"pyproject.toml": PROJECT})
+    check = "check the URL"
+    access = f"{check}, the connection, and the proxy and certificates of git's configuration"
+    login = f"{check}; if the repository needs a login, git's credential helper has to know it"
+    there = "behind the `@` of its URL, name a branch, a tag or a whole commit that is there"
 
-    with pytest.raises(ResolutionError, match="nothing-of-this-name"):
-        RESOLVER.resolve(request_for(f"tool @ git+{tool.url}@nothing-of-this-name", allow_sdist=["tool"]))
+    with nothing_listens() as nobody, Index(credentials=("me", "another")) as private:
+        for url, words, hint in (
+            (f"{tool.url}@nope", "pathspec 'nope' did not match any file", there),
+            (f"{tool.url}x", f"repository '{tool.url}x/' not found", check),
+            (f"{nobody}tool", f"unable to access '{nobody}tool/': ", access),
+            (f"{private.url}tool", "could not read Username for 'http://", login),
+            (
+                private.url.replace("://", "://me:s3cr3t@") + "tool",
+                "Authentication failed for 'http://",
+                login,
+            ),
+        ):
+            requirement = f"tool @ git+{url}"
+            with pytest.raises(IndexUnreachable) as caught:
+                RESOLVER.resolve(request_for(requirement, targets=(LINUX, WINDOWS), allow_sdist=["tool"]))
+
+            error = caught.value
+            assert str(error).startswith(f"tool: git cannot get it: {words}")
+            assert (error.hint, error.requirements) == (hint, (requirement,))
+            assert "s3cr3t" not in f"{error} {error.hint}"
+            assert tempfile.gettempdir() not in str(error)
+
+
+def test_a_host_that_does_not_answer_is_told_with_the_references_to_it(index: Index) -> None:
+    index.add(wheel("part", "1"))
+    with nothing_listens() as nobody:
+        requirement = f"tool @ {nobody}tool-1.0-py3-none-any.whl"
+        with pytest.raises(IndexUnreachable, match="cannot be reached") as caught:
+            RESOLVER.resolve(request_for(requirement, "part"))
+
+    assert caught.value.requirements == (requirement,)
 
 
 def test_a_project_promises_what_its_table_says() -> None:

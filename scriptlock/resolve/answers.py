@@ -17,6 +17,7 @@ from scriptlock.resolve.references import refuse_unpinnable
 from scriptlock.resolve.replaced import Pinned
 from scriptlock.resolve.solutions import Solution
 from scriptlock.resolve.solve import solve
+from scriptlock.resolve.urls import host
 from scriptlock.resolve.walk import Walker
 
 
@@ -39,7 +40,8 @@ def answers(
             answer = _answer(borrowed, access, walker, question)
             replaced = pinned.replaced(answer["choices"], access.indexes.listings)
             found[number] = {**answer, "replaced": replaced}
-        except IndexUnreachable:
+        except IndexUnreachable as error:
+            error.requirements = error.requirements or _leading_to(error, question)
             raise
         except ResolutionError as error:
             # A name that is unknown is a mistake, whatever the target.
@@ -84,6 +86,15 @@ def _has_newer(one: Solution, other: Solution, question: Question) -> bool:
         found.version < one.chosen[name].version
         for name, found in other.chosen.items()
         if name in one.chosen and name not in question.preferred
+    )
+
+
+def _leading_to(error: IndexUnreachable, question: Question) -> tuple[str, ...]:
+    """Return the direct references to the host that an error is about."""
+    return tuple(
+        asked["header"]
+        for asked in question.requirements
+        if (url := Requirement(asked["text"]).url) and error.reason.startswith(f"{host(url)} ")
     )
 
 

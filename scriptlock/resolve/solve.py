@@ -45,11 +45,11 @@ def solve(borrowed: Borrowed, access: Access, question: Question) -> tuple[Solut
         target=question.target,
         allowed=access.indexes.allow_sdist,
         can_build=all(here[name] == question.target.markers[name] for name in SAME_MACHINE),
-        repositories=frozenset(
-            borrowed.Link(url).url_without_fragment
+        repositories={
+            borrowed.Link(url).url_without_fragment: asked["header"]
             for asked in question.requirements
             if (url := Requirement(asked["text"]).url)
-        ),
+        },
     )
     with (
         _seen_as(borrowed, question.target),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.parser import BytesHeaderParser
@@ -10,9 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
-from scriptlock.errors import NoCompatibleWheel, ResolutionError
+from scriptlock.errors import IndexUnreachable, NoCompatibleWheel, ResolutionError
 from scriptlock.pip_configuration import redact
 from scriptlock.resolve.borrowed import Borrowed
 from scriptlock.resolve.origins import header_of
@@ -22,6 +24,22 @@ from scriptlock.targets import Target
 
 STATIC_SINCE = (2, 2)
 """The metadata version whose PKG-INFO is what a build would say, but for what it calls dynamic (PEP 643)."""
+SYMPTOMS = (
+    (
+        "did not match any|not our ref|find remote ref",
+        "behind the `@` of its URL, name a branch, a tag or a whole commit that is there",
+    ),
+    (
+        "could not read (Username|Password)|Authentication failed|error: 40[13]",
+        "check the URL; if the repository needs a login, git's credential helper has to know it",
+    ),
+    ("not found", "check the URL"),
+    (
+        "unable to access",
+        "check the URL, the connection, and the proxy and certificates of git's configuration",
+    ),
+)
+"""What to look for in git's words, and what to do then."""
 NEEDED = frozenset({"provides-extra", "requires-dist", "requires-python"})
 
 
@@ -33,8 +51,8 @@ class SourcePolicy:
     allowed: frozenset[NormalizedName]
     can_build: bool
     """Whether the target is the machine and Python at hand, so that a build here tells what it gets."""
-    repositories: frozenset[str] = frozenset()
-    """The URLs, without fragment, of those that the header asks for by name and may be cloned."""
+    repositories: Mapping[str, str] = field(default_factory=dict)
+    """The URLs, without fragment, of those that may be cloned; each with the requirement of the header."""
     portable: set[str] = field(default_factory=set)
     """URLs of repositories that promise the same metadata for every target."""
     built: list[str] = field(default_factory=list)
@@ -119,14 +137,32 @@ class SourcePolicy:
                 f"{redact(link.url)} is a repository that the header does not ask for",
                 hint=f"ask for it in the header, too, and allow it: {allowing('its name')}",
             )
-        borrowed.unpack_vcs_link(link, *args, **kwargs)
+        try:
+            borrowed.unpack_vcs_link(link, *args, **kwargs)
+        except borrowed.PipError as error:
+            # Whatever the target: there is no use in asking for it once for each.
+            raise _no_repository(self.repositories[link.url_without_fragment], error) from error
+
+
+def _no_repository(header: str, error: Exception) -> IndexUnreachable:
+    """Return the error that says in git's words why a repository of the header is not to be had."""
+    lines = _lines(error)
+    # What follows may be advice that makes no sense to whoever did not start git.
+    told = next((line for line in reversed(lines) if line.startswith(("fatal: ", "error: "))), lines[-1])
+    words = redact(re.sub("^(fatal: |error: |remote error: )+", "", told))
+    hint = next((hint for symptom, hint in SYMPTOMS if re.search(symptom, words)), None)
+    return IndexUnreachable(f"{Requirement(header).name}: git cannot get it: {words}", (header,), hint)
 
 
 def _last_words(error: Exception) -> str:
     """Return the last line that the build printed, or pip's own words if it printed none."""
+    return redact(_lines(error)[-1])
+
+
+def _lines(error: Exception) -> list[str]:
+    """Return the lines that a program printed before it failed, or pip's own words if it printed none."""
     output = str(getattr(error, "context", None) or "").replace("[end of output]", "").split("\n")
-    lines = [line.strip() for line in output if line.strip()]
-    return redact(lines[-1] if lines else " ".join(str(error).split()))
+    return [line.strip() for line in output if line.strip()] or [" ".join(str(error).split())]
 
 
 def _version(text: str) -> tuple[int, ...]:
