@@ -54,6 +54,8 @@ def _open_standard_streams() -> None:
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 - standard error
         os.set_inheritable(descriptor, True)  # noqa: FBT003 - the only way to call it
     os.close(descriptor)
+    if sys.stderr is None:  # else click says on standard output what is wrong
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - to the end
 
 
 def _forget_working_folder() -> None:

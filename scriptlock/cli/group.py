@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -41,6 +41,27 @@ class _Verbs(click.Group):
             return None
         verb: click.Command = getattr(import_module(f"scriptlock.cli.{HOMES[name]}"), name)
         return verb
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _keeping_broken_pipes():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _keeping_broken_pipes():
+            return super().invoke(ctx)
+
+
+class _Unread(Exception):
+    """Nobody reads any more what click prints."""
+
+
+@contextmanager
+def _keeping_broken_pipes() -> Iterator[None]:
+    """Hide broken pipes from click, which ends the process with the status that says no."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _Unread from error
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
@@ -80,7 +101,10 @@ def ending(trouble: int = TROUBLE) -> Iterator[None]:
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
     except click.ClickException as error:
-        error.show()
+        _tell(error.show)
+        sys.exit(trouble)
+    except _Unread:
+        sys.stdout = _nowhere()
         sys.exit(trouble)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
@@ -88,6 +112,19 @@ def ending(trouble: int = TROUBLE) -> Iterator[None]:
         if error.errno not in FULL or error.filename is not None:
             raise  # a bug: every verb tells of the files it deals with
         # Only click's own help and version are printed by click.
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as this lasts
-        click.echo(f"scriptlock: the result cannot be written: {error.strerror}", err=True)
+        sys.stdout = _nowhere()
+        why = f"scriptlock: the result cannot be written: {error.strerror}"
+        _tell(lambda: click.echo(why, err=True))
         sys.exit(trouble)
+
+
+def _tell(show: Callable[[], None]) -> None:
+    try:
+        show()
+    except OSError:  # nobody can be told, but the command ends as it would
+        sys.stderr = _nowhere()
+
+
+def _nowhere() -> TextIO:
+    # What is left to be written must not be tried, and complained of, once more at exit.
+    return Path(os.devnull).open("w", encoding="utf-8")

@@ -204,3 +204,31 @@ def test_help_that_cannot_be_written_is_one_sentence(words: list[str], code: int
 
     told = "scriptlock: the result cannot be written: No space left on device\n"
     assert (done.returncode, done.stderr) == (code, told)
+
+
+WRONG = [(["nonsense"], 2), (["check", "--nonsense", "x"], 2), (["run", "--nonsense", "x"], 125)]
+
+
+@pytest.mark.parametrize(("words", "code"), WRONG)
+def test_a_command_line_that_makes_no_sense_ends_alike_where_nobody_can_be_told(
+    words: list[str], code: int, tmp_path: Path
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        to_a_full_disk = subprocess.run(command(*words), stderr=full, check=False)
+    with (tmp_path / "out").open("w") as out:
+        closed = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command(*words)]
+        to_nobody = subprocess.run(closed, stdout=out, check=False)
+
+    assert (to_a_full_disk.returncode, to_nobody.returncode) == (code, code)
+    assert (tmp_path / "out").read_bytes() == b""
+
+
+@pytest.mark.parametrize(("words", "code"), [(["--help"], 2), (["--version"], 2), (["run", "--help"], 125)])
+def test_help_that_nobody_reads_ends_as_other_results_do(words: list[str], code: int) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+
+    done = subprocess.run(command(*words), stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+
+    assert (done.returncode, done.stderr) == (code, b"")
