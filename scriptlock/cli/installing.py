@@ -15,7 +15,7 @@ from scriptlock.cache.layout import Cache
 from scriptlock.cli import options
 from scriptlock.cli.progress import Progress
 from scriptlock.cli.report import complain, confess, out, remark
-from scriptlock.errors import FileTrouble, ScriptChanged, ScriptlockError
+from scriptlock.errors import FileTrouble, LauncherError, ScriptChanged, ScriptlockError
 
 
 @click.command()
@@ -49,6 +49,7 @@ def _install(path: Path, name: str, *, offline: bool) -> None:
         script = Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute() leaves .. in it
     except FileNotFoundError as error:  # the working folder is gone
         raise FileTrouble("there is no such file") from error
+    _require_lasting(script)
     for _ in range(2):  # the first time, its lock may be refreshed
         modified = _modified(script)
         with Progress(f"preparing {click.format_filename(path)}") as progress:
@@ -75,6 +76,18 @@ def _install(path: Path, name: str, *, offline: bool) -> None:
         remark(path, f"{folder} is not on PATH")
     elif not os.path.samefile(found, command):  # noqa: PTH121 - two strings
         remark(path, f"{name} is {found}, which comes before it on PATH")
+
+
+def _require_lasting(script: Path) -> None:
+    """Return if the script's path may lead to it later, too.
+
+    :raises LauncherError: if it is that of a pipe, or of a file that some process has open.
+    """
+    is_standard_input = script.name == "-" and not script.exists()
+    is_of_a_process = script.is_relative_to("/proc") or script.is_relative_to("/dev/fd")
+    if is_standard_input or is_of_a_process or script == Path("/dev/stdin") or script.is_fifo():
+        reason = "it is not a file that is still there when the command is called"
+        raise LauncherError(reason, "save the script, and install that file")
 
 
 def _modified(script: Path) -> int:

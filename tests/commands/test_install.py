@@ -54,6 +54,21 @@ def test_only_py_at_the_end_is_left_out_of_the_name(
     assert {path.name for path in commands.iterdir()} == {"report.v2", "report.v3"}
 
 
+@pytest.mark.parametrize("path", ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0", "pipe"])
+def test_what_is_gone_when_the_command_is_called_is_refused(
+    path: str, ready: Path, tmp_path: Path, commands: Path, cli: Cli
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    done = cli("install", path, stdin=ready.read_text())
+
+    assert (done.code, done.out, commands.exists()) == (2, "", False)
+    assert done.err == (
+        f"scriptlock: {path}: it is not a file that is still there when the command is called\n"
+        "hint: save the script, and install that file\n"
+    )
+
+
 def test_a_script_that_is_changed_later_is_run_as_it_is_then(
     ready: Path, commands: Path, packages: Index, cli: Cli
 ) -> None:
