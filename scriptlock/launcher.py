@@ -76,15 +76,6 @@ def started_script(launcher: Path) -> Path | None:
     )
 
 
-def installed_scripts(folder: Path) -> set[Path]:
-    """Return the scripts that the launchers in a folder start."""
-    scripts = set()
-    for path in folder.iterdir() if folder.is_dir() else ():
-        with suppress(LauncherError):
-            scripts.add(started_script(path))
-    return {script for script in scripts if script}
-
-
 def write_launcher(
     launcher: Path,
     script: Path,

@@ -19,7 +19,6 @@ from scriptlock.errors import LauncherError
 from scriptlock.launcher import (
     MARK,
     commands_folder,
-    installed_scripts,
     launcher_path,
     launcher_text,
     remove_launcher,
@@ -328,7 +327,6 @@ def test_removing_leaves_nothing(tmp_path: Path) -> None:
     tool = installed(tmp_path)
     cache = Cache(root=tmp_path / "cache")
 
-    assert installed_scripts(tool.launcher.parent) == {tool.script}
     assert remove_launcher(tool.launcher, cache) == tool.script
     assert (list(tool.launcher.parent.iterdir()), list((cache.root / "v1" / "launchers").iterdir())) == (
         [],
@@ -336,13 +334,6 @@ def test_removing_leaves_nothing(tmp_path: Path) -> None:
     )
     with pytest.raises(LauncherError, match="there is no"):
         remove_launcher(tool.launcher, cache)
-
-
-def test_what_is_none_of_ours_is_passed_over_among_the_commands(tmp_path: Path) -> None:
-    tool = installed(tmp_path)
-    a_launcher_that_was_cut(tool.launcher.with_name("cut"))
-
-    assert installed_scripts(tool.launcher.parent) == {tool.script}
 
 
 def test_a_folder_that_cannot_be_used_is_said_to_be_so(tmp_path: Path) -> None:

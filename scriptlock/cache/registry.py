@@ -2,7 +2,7 @@
 
 One file for each script and interpreter, ``<digest of the script's path>-<interpreter hash>.json``, so that
 nobody ever has to read one in order to write it; beside them ``<digest>.protected`` for what is to be kept
-whatever happens.
+whatever happens, and ``<digest>.installed`` with the commands for whose sake it is kept.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from scriptlock.errors import CacheError
 FORMAT = 1
 DIGITS = 32
 PROTECTED = ".protected"
+INSTALLED = ".installed"
 
 
 class Fate(Enum):
@@ -143,22 +144,57 @@ def protect(cache: Cache, script: Path) -> None:
 
 
 def unprotect(cache: Cache, script: Path) -> bool:
-    """Keep them no longer than others; return whether they were protected.
+    """Keep them no longer than others, nor for a command; return whether they were protected.
 
     :raises CacheError: if that cannot be written.
     """
+    was_protected = is_protected(cache, script)
     try:
-        (cache.scripts / f"{_digest(script)}{PROTECTED}").unlink()
-    except FileNotFoundError:
-        return False
+        for kind in (PROTECTED, INSTALLED):
+            (cache.scripts / f"{_digest(script)}{kind}").unlink(missing_ok=True)
     except OSError as error:
         raise CacheError(f"{script} stays protected: {error.strerror}") from error
-    return True
+    return was_protected
 
 
 def is_protected(cache: Cache, script: Path) -> bool:
-    """Return whether somebody wants the environments of a script kept."""
-    return (cache.scripts / f"{_digest(script)}{PROTECTED}").exists()
+    """Return whether somebody wants the environments of a script kept, or a command starts it."""
+    return any((cache.scripts / f"{_digest(script)}{kind}").exists() for kind in (PROTECTED, INSTALLED))
+
+
+def protect_for(cache: Cache, script: Path, launcher: Path) -> None:
+    """Keep the environments of a script as long as a command starts it.
+
+    :param script: its real path.
+    :raises CacheError: if that cannot be written.
+    """
+    path = cache.scripts / f"{_digest(script)}{INSTALLED}"
+    try:
+        write_durably(path, b"\0".join({*_launchers(path), os.fsencode(launcher)}))
+    except OSError as error:
+        raise CacheError(f"{script} cannot be protected: {error.strerror}") from error
+
+
+def release(cache: Cache, script: Path, launcher: Path) -> None:
+    """Keep them no longer for the sake of a command, nor of others that somebody removed by hand.
+
+    :raises CacheError: if that cannot be written.
+    """
+    path = cache.scripts / f"{_digest(script)}{INSTALLED}"
+    left = {other for other in _launchers(path) if other != os.fsencode(launcher) and os.path.lexists(other)}
+    try:
+        if left:
+            write_durably(path, b"\0".join(left))
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise CacheError(f"{script} stays protected: {error.strerror}") from error
+
+
+def _launchers(path: Path) -> set[bytes]:
+    with suppress(OSError):  # the first
+        return set(read_record(path).split(b"\0"))
+    return set()
 
 
 def _files(folder: Path) -> list[Path]:

@@ -65,7 +65,7 @@ def _install(path: Path, name: str, *, offline: bool) -> None:
     else:
         raise ScriptChanged
     is_sure = memo.carries_its_lock(str(script))
-    registry.protect(cache, script.resolve())
+    registry.protect_for(cache, script.resolve(), command)
     is_straight = launcher.write_launcher(
         command, script, environment.path, cache, modified=modified if is_sure else None
     )
@@ -118,8 +118,6 @@ def uninstall(names: tuple[str, ...]) -> None:
 
 def _uninstall(name: str) -> None:
     cache = Cache.default()
-    folder = launcher.commands_folder()
-    script = launcher.remove_launcher(launcher.launcher_path(folder, name), cache)
-    real = os.path.realpath(script)
-    if real not in map(os.path.realpath, launcher.installed_scripts(folder)):
-        registry.unprotect(cache, Path(real))
+    command = launcher.launcher_path(launcher.commands_folder(), name)
+    script = launcher.remove_launcher(command, cache)
+    registry.release(cache, Path(os.path.realpath(script)), command)

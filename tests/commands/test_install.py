@@ -130,6 +130,48 @@ def test_a_script_stays_protected_while_a_command_starts_it_by_another_link(
     assert protected == [True, False]
 
 
+def test_a_script_stays_protected_while_a_command_in_another_folder_starts_it(
+    ready: Path, tmp_path: Path, commands: Path, cli: Cli
+) -> None:
+    elsewhere = {"XDG_BIN_HOME": str(tmp_path / "elsewhere")}
+    cli("install", ready)
+    cli("install", ready, env=elsewhere)
+
+    protected = []
+    for env in ({}, elsewhere):
+        assert cli("uninstall", "report", env=env) == Done(code=0, out="", err="")
+        protected.append(registry.is_protected(Cache.default(), ready))
+
+    assert protected == [True, False]
+
+
+def test_a_command_that_was_removed_by_hand_protects_nothing_any_more(
+    ready: Path, commands: Path, cli: Cli
+) -> None:
+    cli("install", ready)
+    cli("install", "--name", "other", ready)
+    (commands / "other").unlink()
+
+    cli("uninstall", "report")
+
+    assert not registry.is_protected(Cache.default(), ready)
+
+
+def test_what_was_protected_by_hand_stays_so_until_that_is_taken_back(
+    ready: Path, commands: Path, cli: Cli
+) -> None:
+    cli("cache", "protect", ready)
+    cli("install", ready)
+    cli("uninstall", "report")
+    protected = [registry.is_protected(Cache.default(), ready)]
+
+    cli("install", ready)
+    cli("cache", "unprotect", ready)
+    protected.append(registry.is_protected(Cache.default(), ready))
+
+    assert protected == [True, False]
+
+
 def test_what_is_not_ours_is_left_alone(ready: Path, commands: Path, cli: Cli) -> None:
     commands.mkdir()
     (commands / "report").write_text("mine")
