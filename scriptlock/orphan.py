@@ -1,4 +1,4 @@
-"""How a worker ends when nobody waits for it any more: at once, and with nothing left of it."""
+"""How a worker ends that nobody waits for any more: with nothing left of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import select
 import shutil
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -14,29 +16,54 @@ from typing import NoReturn
 from scriptlock.process import FOLDER
 
 
-def end_with_parent() -> None:
-    """Have this process end when the pipe that is its standard input breaks, or somebody tells it to.
-
-    Whoever started it may be killed, which it would not notice before it has done all its work.
-    """
+def clean_up_when_told_to_end() -> None:
+    """Have this process take its folder along when a signal ends it, which may end its parent, too."""
     for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as after nohup
             signal.signal(number, _end)
+
+
+def end_with_parent() -> None:
+    """Have this process end, too, when the pipe that is its standard input breaks.
+
+    Whoever started it may be killed, which it would not notice before it has done all its work.
+    """
+    clean_up_when_told_to_end()
     if hasattr(select, "poll"):  # elsewhere, it ends when its work is done
-        threading.Thread(target=_wait_for_hangup, daemon=True).start()
+        threading.Thread(target=lambda: _is_orphan(None) and _end(), daemon=True).start()
 
 
-def _wait_for_hangup() -> None:
+@contextmanager
+def cleaned_up_after() -> Iterator[None]:
+    """Take the folder of this process along in the end if its parent is not there any more to do it.
+
+    What was begun is finished all the same: others may wait for it.
+    """
+    try:
+        yield
+    finally:
+        if hasattr(select, "poll") and _is_orphan(0):
+            _remove_folder()
+
+
+def _is_orphan(milliseconds: int | None) -> bool:
+    """Return whether the pipe that is standard input is broken.
+
+    :param milliseconds: how long to wait for that; None for as long as it takes.
+    """
     pipe = select.poll()
     pipe.register(0, 0)  # that it is broken is told without being asked for
-    pipe.poll()
-    _end()
+    return bool(pipe.poll(milliseconds))
 
 
 def _end(_: int = 0, __: FrameType | None = None) -> NoReturn:
     try:
-        folder = Path.cwd()
-        if Path(os.environ["TMPDIR"]).resolve() == folder and folder.name.startswith(FOLDER):
-            shutil.rmtree(folder, ignore_errors=True)
+        _remove_folder()
     finally:  # it may be gone already
         os._exit(1)
+
+
+def _remove_folder() -> None:
+    folder = Path.cwd()
+    if Path(os.environ.get("TMPDIR", "/")).resolve() == folder and folder.name.startswith(FOLDER):
+        shutil.rmtree(folder, ignore_errors=True)

@@ -299,7 +299,7 @@ def ends(pid: int) -> bool:
 
 def test_the_order_says_nothing_but_what_is_asked(index: Index) -> None:
     index.add(wheel("tool", "1.0"))
-    worker = Worker(json.dumps({"resolutions": [{"choices": [], "notes": []}]}))
+    worker = Worker(json.dumps({"resolutions": [{"choices": [], "notes": [], "replaced": []}]}))
 
     PipTools(start=worker).resolve(request_for("tool>=1", constraints=["part<2"]))
 

@@ -69,7 +69,7 @@ def test_the_worker_tells_of_another_pip_in_front_of_the_real_one(tmp_path: Path
 
     def start(order: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-I", "-c", boot, str(home)]
-        return subprocess.run(command, input=order, capture_output=True, text=True, check=False)
+        return process.run(command, text=order)
 
     with pytest.raises(ToolError, match=r"moved pip\._internal\.\S+; scriptlock works with pip >= 26"):
         PipTools(start=start).resolve(request_for("tool"))

@@ -20,7 +20,7 @@ from typing import Any
 from scriptlock.errors import CacheError, InstallError, ResolutionError, ScriptlockError
 from scriptlock.install.threads import usable_processors
 from scriptlock.install.unpackers import Shelve, copied, in_turn
-from scriptlock.orphan import end_with_parent
+from scriptlock.orphan import clean_up_when_told_to_end, cleaned_up_after
 from scriptlock.pip_configuration import redact, take_configuration
 from scriptlock.resolve.borrowed import NAMES as RESOLVER_NAMES
 from scriptlock.resolve.borrowed import REACHING, borrow, leave_out
@@ -44,8 +44,8 @@ def main() -> None:
     leave_out()
     root, wheels = Path(sys.argv[2]), int(sys.argv[3])
     # Before there are threads, and before pip is loaded, which copies have no use for.
-    with answers, copied(partial(_into_store, root), _copies(wheels)) as copies:
-        end_with_parent()
+    with cleaned_up_after(), answers, copied(partial(_into_store, root), _copies(wheels)) as copies:
+        clean_up_when_told_to_end()
         with suppress(ScriptlockError):  # who sends an order is told
             borrow(NAMES)
         # Until somebody knows what there is to fetch; nothing, if nobody wants anything any more.

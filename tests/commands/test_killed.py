@@ -22,8 +22,8 @@ from support.wheels import wheel
 @contextmanager
 def waiting_for_an_answer(
     index: Index, verb: str, path: Path, temporary: Path
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a command, and give it when it waits for the index, which does not answer."""
+) -> Iterator[tuple[subprocess.Popen[bytes], threading.Event]]:
+    """Start a command, and give it when it waits for the index, with what lets that answer."""
     asked, answer = threading.Event(), threading.Event()
 
     def hold(_: str) -> None:
@@ -41,7 +41,7 @@ def waiting_for_an_answer(
         try:
             while not asked.wait(0.1):
                 assert running.poll() is None, "it ended before it asked anybody"
-            yield running
+            yield running, answer
         finally:
             answer.set()
 
@@ -71,10 +71,12 @@ def test_a_command_that_is_killed_leaves_nothing_behind(
     locked: Path, index: Index, temporary: Path, verb: str, how: str
 ) -> None:
     whom, name = how.split()
-    with waiting_for_an_answer(index, verb, locked, temporary) as running:
+    with waiting_for_an_answer(index, verb, locked, temporary) as (running, answer):
         assert list(temporary.iterdir())
         (os.kill if whom == "alone" else os.killpg)(running.pid, signal.Signals[name])
         assert running.wait(SECONDS) == -signal.Signals[name]
+        if verb == "sync":  # others may wait for what is being fetched already
+            answer.set()
         end = time.monotonic() + SECONDS
         while left := [*temporary.iterdir(), *processes_in(temporary)]:
             assert time.monotonic() < end, left
