@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
@@ -12,6 +13,8 @@ from packaging.utils import canonicalize_name
 from scriptlock.errors import InvalidScript
 from scriptlock.markers import read_marker
 
+FEW_DIGITS = 640
+"""Python reads as many in any case; the usual limit is 4,300."""
 _USER = re.compile(r"(?<=://)[^/?#\s]*@")
 
 
@@ -37,15 +40,20 @@ def read_requirement(text: str, line: int) -> Requirement:
         reason = f"{shown} is no requirement: it holds a line break or another control character"
         raise InvalidScript(reason, line, hint)
     try:
-        requirement = Requirement(text)
-        read_specifiers(str(requirement.specifier))
-        if requirement.marker:
-            read_marker(str(requirement.marker))
-        if requirement.url:
-            _ = urlsplit(requirement.url).port
+        return _read(text)
     except (ValueError, RecursionError) as error:
         reason = without_credentials(str(error)).partition("\n")[0] or "nested too deeply"
         raise InvalidScript(f"{shown} is no requirement: {reason}", line, hint) from error
+
+
+@lru_cache(maxsize=4096)  # many scripts ask for the same; nobody changes what is returned
+def _read(text: str) -> Requirement:
+    requirement = Requirement(text)
+    _read_versions(requirement.specifier, text)
+    if requirement.marker:
+        read_marker(str(requirement.marker))
+    if requirement.url:
+        _ = urlsplit(requirement.url).port
     return requirement
 
 
@@ -55,9 +63,15 @@ def read_specifiers(text: str) -> SpecifierSet:
     :raises ValueError: if it is none, or holds a number of more digits than Python reads.
     """
     found = SpecifierSet(text)
-    for one in found:
-        one.contains("1")  # packaging reads a version only when somebody needs it
+    _read_versions(found, text)
     return found
+
+
+def _read_versions(specifiers: SpecifierSet, text: str) -> None:
+    # packaging reads a version only when somebody needs it, and then it may have too many digits.
+    if len(text) > FEW_DIGITS:
+        for one in specifiers:
+            one.contains("1")
 
 
 def normalise(requirement: Requirement) -> str:
