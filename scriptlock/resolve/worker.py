@@ -48,13 +48,14 @@ def main() -> None:
     with suppress(ScriptlockError):  # who sends an order is told
         borrow_for_indexes(NAMES)
     clerk = Clerk()  # nobody closes its connections: the process is about to end when they are not needed
-    for line in sys.stdin:
+    for number, line in enumerate(sys.stdin):
+        if number:  # not before it is known that there is a next one: nobody could end this meanwhile
+            gc.collect()
+            gc.freeze()  # what is left now is for all that follow, and need not be looked at again
         answers.write(f"{json.dumps(clerk.respond(json.loads(line)))}\n")
         answers.flush()
         if not clerk.keep():
             break
-        gc.collect()
-        gc.freeze()  # what is left now is for the next order, too, and need not be looked at again
         if clerk.rows > MOST_ROWS or clerk.weight > MOST_BYTES:
             break  # another process begins with an empty memory, and the pages are on the disk
 
