@@ -75,7 +75,7 @@ class FetchProcess:
             lease = self._held.enter_context(Lease(self.cache.leases / STORE))
             if lease.attempt(exclusive=False):
                 self._ahead = self._start(MANY, [lease.descriptor])
-                self._held.callback(self._ahead.close)
+                self._held.callback(self._ahead.dismiss)  # its copies have its output, and are waited for
             else:
                 self._held.close()
 
