@@ -151,14 +151,20 @@ def lock_files(
     from concurrent.futures import ThreadPoolExecutor
 
     shared = SharedLocks()
-    with worker or Conversation() as answering, ThreadPoolExecutor(max_workers=4) as threads:
+    with (
+        worker or Conversation() as answering,
+        ThreadPoolExecutor(max_workers=4) as makers,
+        # Threads of their own: they write locks that are made while others are yet to be made.
+        ThreadPoolExecutor(max_workers=4) as users,
+    ):
         resolver = api.default_resolver(answering)
         work = partial(_try_lock_file, options={"choose": shared.lock, "resolver": resolver, **options})
         try:
             again = repeated(scripts)
             results = {
                 number: threads.submit(work, scripts[number])
-                for number in distinct_first(scripts)
+                for threads, numbers in zip((makers, users), distinct_first(scripts), strict=True)
+                for number in numbers
                 if number not in again
             }
             if answering.is_begun:  # by whoever knew that there is something to resolve
@@ -168,7 +174,8 @@ def lock_files(
         except BaseException:
             shared.stop()
             answering.stop()
-            threads.shutdown(wait=False, cancel_futures=True)
+            for threads in (makers, users):
+                threads.shutdown(wait=False, cancel_futures=True)
             raise
 
 

@@ -64,6 +64,7 @@ class SharedLocks:
             return self._make(script, made, notify=notify, options=options)
         found = known.result()
         if found is None:  # an error names the line where this very script has the reason
+            self._refuse_if_stopped()
             return api.lock(script, notify=notify, **options)
         lock, notes = found
         if lock == script.lock:
@@ -96,22 +97,19 @@ def what_is_asked(script: Script) -> str:
     return f"{inputs}\n{digest(to_table(script.lock)) if script.lock else ''}"
 
 
-def distinct_first(paths: Iterable[Path]) -> list[int]:
-    """Return the order in which to lock scripts: first those of which none before asks for the same.
+def distinct_first(paths: Iterable[Path]) -> tuple[list[int], list[int]]:
+    """Return the places of those scripts of which none before asks for the same, and those of the others.
 
-    So nobody has to wait for a lock that somebody else makes, while others are yet to be made.
+    The others are in the order in which their locks will be there.
     """
-    first: list[int] = []
-    others: list[int] = []
-    seen: set[str] = set()
+    several: dict[str, list[int]] = {}
     for number, path in enumerate(paths):
         try:
             key = what_is_asked(parse(read_script(path).text))
         except ScriptlockError:
             key = ""
-        (others if key in seen else first).append(number)
-        seen.add(key)
-    return [*first, *others]
+        several.setdefault(key, []).append(number)
+    return [same[0] for same in several.values()], [other for same in several.values() for other in same[1:]]
 
 
 def map_in_turn(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Executor, ThreadPoolExecutor
 from contextlib import nullcontext
@@ -182,9 +183,34 @@ def test_what_goes_wrong_is_not_shared() -> None:
 def test_first_come_those_that_ask_for_something_new(tmp_path: Path) -> None:
     paths = write(tmp_path / "scripts")
 
-    order = distinct_first([*paths, tmp_path / "missing.py", paths[0]])
+    first, others = distinct_first([*paths, tmp_path / "missing.py", paths[0]])
 
-    assert order == [0, 2, 4, 6, 7, 8, 10, 12, 1, 3, 5, 9, 11, 13]
+    assert first == [0, 2, 4, 6, 7, 8, 10, 12]
+    assert others == [1, 3, 5, 11, 13, 9]
+
+
+def test_what_got_its_lock_is_written_while_others_are_still_to_be_resolved(tmp_path: Path) -> None:
+    several = {name: [tmp_path / f"{name}{number}.py" for number in range(5)] for name in ("six", "rich")}
+    for name, paths in several.items():
+        for path in paths:
+            path.write_text(script(name))
+
+    class Patient(FakeResolver):
+        def resolve(self, request: Request, /) -> tuple[Resolution, ...]:
+            if request.requirements[0].name == "rich":
+                deadline = time.monotonic() + 60
+                while not all("six = " in path.read_text() for path in several["six"]):
+                    assert time.monotonic() < deadline, "nobody wrote the lock that was there"
+                    time.sleep(0.01)
+            return super().resolve(request)
+
+    # As many that take long as there are threads to wait for them.
+    others = [tmp_path / f"other{number}.py" for number in range(5)]
+    for number, path in enumerate(others):
+        path.write_text(script("rich", f"idna>=0.{number}"))
+    results = list(lock_files([*several["six"], *others, *several["rich"]], resolver=Patient(WHEELS)))
+
+    assert [result.error for result in results] == [None] * 15
 
 
 def test_after_the_end_nobody_gets_a_lock_not_even_who_is_making_one() -> None:
