@@ -343,6 +343,18 @@ def test_a_file_that_the_index_names_but_does_not_have_is_told(monkeypatch: pyte
     assert told == (ResolutionError, reason, None, ())
 
 
+@pytest.mark.parametrize(("path", "name"), [("tool/", "tool"), ("a/tool.zip/", "tool.zip"), ("", "/")])
+def test_a_url_that_names_a_folder_is_told_with_the_line_that_asks_for_it(
+    index: Index, path: str, name: str
+) -> None:
+    asked = f"tool @ http://127.0.0.1:{index.port}/{path}"
+
+    told = failure_of(request_for("top", asked))
+
+    reason = f"127.0.0.1:{index.port} has no {name}: it answered 404"
+    assert told == (ResolutionError, reason, None, (asked,))
+
+
 def test_a_version_that_pip_ignores_for_its_metadata_is_told_with_the_fault(index: Index) -> None:
     index.add(wheel("tool", "0.9"), broken("tool", "1.0"), wheel("top", "2", requires=["tool>=1"]))
 

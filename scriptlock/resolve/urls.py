@@ -12,5 +12,5 @@ def host(url: str) -> str:
 
 
 def file_named_by(url: str) -> str:
-    """Return the last part of a URL's path: nothing secret is in it."""
-    return unquote(urlsplit(url).path.rpartition("/")[2])
+    """Return the last part of a URL's path that is not empty, or a slash: nothing secret is in it."""
+    return unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2]) or "/"
