@@ -7,13 +7,15 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import NoReturn
 
 import pytest
 
 from scriptlock.cache.layout import Cache
 from scriptlock.errors import InstallError, ToolError
-from scriptlock.install.unpackers import copied
+from scriptlock.install.unpackers import Shelve, Turns, copied
+from scriptlock.model import Pin
 from support.installers import pin_of
 from support.repacked import adding, repacked
 from support.unpacking import Order, unpacked
@@ -108,3 +110,24 @@ def test_where_there_are_no_more_processes_fewer_will_do(monkeypatch: pytest.Mon
 
     with copied(lambda: pytest.fail("nobody asked"), 2) as copies:
         assert copies == []
+
+
+def test_the_largest_of_those_that_wait_is_next() -> None:
+    def one(archive: Path, filename: str, sha256: str, pin: Pin) -> None:
+        raise NotImplementedError
+
+    turns = Turns([one])
+    order: list[int] = []
+    waiting = {number: turns.ask(size) for number, size in enumerate([5, 1, 7, 3, 7])}
+
+    def ready() -> list[tuple[int, SimpleQueue[Shelve]]]:
+        return [(number, turn) for number, turn in waiting.items() if not turn.empty()]
+
+    while found := ready():
+        ((number, turn),) = found  # there is but one
+        order.append(number)
+        del waiting[number]
+        turns.give_back(turn.get_nowait())
+
+    assert order == [0, 2, 4, 3, 1]
+    assert turns.ask(1).get_nowait() is one

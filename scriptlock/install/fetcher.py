@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from itertools import chain
 from pathlib import Path
+from threading import Semaphore
 from types import MappingProxyType
 from typing import Any
 
@@ -34,7 +35,9 @@ from scriptlock.resolve.borrowed import Borrowed
 from scriptlock.resolve.reach import Reach
 from scriptlock.resolve.urls import host
 
-THREADS = 16
+CONNECTIONS = 16
+THREADS = 4 * CONNECTIONS
+"""How many packages at once: most of them wait to be unpacked."""
 ATTEMPTS = 3
 """How often to begin a file whose connection breaks off."""
 CHUNK = 1 << 18
@@ -62,6 +65,7 @@ class Fetcher:
         self._shelves = Shelves(Cache(root=Path(order["root"])))
         self._preference = Preference(order["tags"])
         self._allow_sdist = frozenset(order["allow_sdist"])
+        self._connections, self._is_over = Semaphore(CONNECTIONS), False
 
     def fetch_all(self, pins: Sequence[Pin]) -> list[str]:
         """Put a wheel of each pin into the store; return the names of those that come as source instead.
@@ -71,32 +75,52 @@ class Fetcher:
         with ThreadPoolExecutor(THREADS) as pool:
             fetching = [pool.submit(self.fetch, pin) for pin in pins]
             try:
-                return [pin.name for pin, fetched in zip(pins, fetching, strict=True) if not fetched.result()]
+                done, _ = wait(fetching, return_when=FIRST_EXCEPTION)
+                # All of them, unless one of these raises why it cannot be had.
+                return [
+                    pin.name
+                    for pin, fetched in zip(pins, fetching, strict=True)
+                    if fetched in done and not fetched.result()
+                ]
             finally:
+                self._is_over = True
                 pool.shutdown(wait=False, cancel_futures=True)
 
     def fetch(self, pin: Pin) -> bool:
         """Put a wheel of the pin into the store, and return whether any fits."""
         if self._shelves.best(pin, self._preference) is not None:
             return True
+        with self._shelves.workplace() as folder:
+            archive = folder / "wheel"
+            with self._connections:
+                if self._is_over:
+                    return False
+                got = self._get(pin, archive)
+            # Not while others wait for a connection: so the largest is there, and is unpacked first.
+            if got is not None:
+                self._shelve(archive, *got, pin)
+        return got is not None
+
+    def _get(self, pin: Pin, target: Path) -> tuple[str, str] | None:
+        """Download a wheel of the pin; return its name and digest, or None if the pin comes as source."""
         if pin.url is not None:
-            return self._take(pin, [self._named(pin, pin.url)])
+            return self._take(pin, [self._named(pin, pin.url)], target)
         try:
             chosen = choose(pin, list(self._offers(pin.name, pin.hashes)), self._preference)
         except NotOffered:
-            return self._refuse(pin)
-        return self._take(pin, chosen)
+            offers = list(self._offers(pin.name))
+            if comes_as_source(pin, offers, self._allow_sdist):
+                return None
+            chosen = self._choose(pin, offers)
+        return self._take(pin, chosen, target)
 
-    def _refuse(self, pin: Pin) -> bool:
-        """Return False if the pin comes as source.
+    def _choose(self, pin: Pin, offers: Sequence[Offer]) -> list[Offer]:
+        """Return what fits of all offers.
 
-        :raises NotOffered: if not; it says what there is instead of its files.
+        :raises NotOffered: if there is nothing; it says what there is instead of the pin's files.
         """
-        offers = list(self._offers(pin.name))
-        if comes_as_source(pin, offers, self._allow_sdist):
-            return False
         try:
-            return self._take(pin, choose(pin, offers, self._preference))
+            return choose(pin, offers, self._preference)
         except NotOffered as error:
             if self._reach.wire.forbidden:
                 error.hint = (
@@ -111,19 +135,17 @@ class Fetcher:
             raise InstallError(reason, "run `scriptlock lock` here")
         return offer
 
-    def _take(self, pin: Pin, chosen: Sequence[Offer]) -> bool:
-        """Put the first of the files that is one of the pin's into the store, and return True."""
+    def _take(self, pin: Pin, chosen: Sequence[Offer], target: Path) -> tuple[str, str]:
+        """Download the first of the files that is one of the pin's; return its name and digest."""
         failure: InstallError | ResolutionError | None = None
-        with self._shelves.workplace() as folder:
-            for offer in chosen:
-                try:
-                    sha256 = self._download(offer, folder / "wheel")
-                except (InstallError, ResolutionError) as error:  # another index may have the same file
-                    failure = failure or error
-                    continue
-                if f"sha256:{sha256}" in pin.hashes:
-                    self._shelve(folder / "wheel", offer.filename, sha256, pin)
-                    return True
+        for offer in chosen:
+            try:
+                sha256 = self._download(offer, target)
+            except (InstallError, ResolutionError) as error:  # another index may have the same file
+                failure = failure or error
+                continue
+            if f"sha256:{sha256}" in pin.hashes:
+                return offer.filename, sha256
         if failure is not None:
             raise failure
         names = " or ".join(f"{offer.filename} from {host(offer.url)}" for offer in chosen)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import pickle
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from heapq import heappop, heappush
+from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Lock
 from typing import TYPE_CHECKING, Self
 
 from scriptlock.errors import ToolError
@@ -21,7 +24,7 @@ Shelve = Callable[[Path, str, str, "Pin"], None]
 
 
 @contextmanager
-def copied(make: Callable[[], Shelve], count: int) -> Iterator[list[Shelve]]:
+def copied(make: Callable[[], Shelve], number: int) -> Iterator[list[Shelve]]:
     """Give what does it in a process of its own, several times; fewer where the system has no more of them.
 
     Each does one thing at a time. This process may have only one thread yet.
@@ -31,25 +34,56 @@ def copied(make: Callable[[], Shelve], count: int) -> Iterator[list[Shelve]]:
     with ExitStack() as held:
         copies: list[Shelve] = []
         with suppress(OSError):
-            while len(copies) < count:
+            while len(copies) < number:
                 copies.append(held.enter_context(_Copy(make)))
         yield copies
 
 
 def in_turn(unpackers: Sequence[Shelve]) -> Shelve:
     """Return what gives each wheel to one of those that has nothing to do; several threads may call it."""
-    idle: SimpleQueue[Shelve] = SimpleQueue()
-    for one in unpackers:
-        idle.put(one)
+    turns = Turns(unpackers)
 
     def shelve(archive: Path, filename: str, sha256: str, pin: Pin) -> None:
-        one = idle.get()
+        one = turns.ask(archive.stat().st_size).get()
         try:
             one(archive, filename, sha256, pin)
         finally:
-            idle.put(one)
+            turns.give_back(one)
 
     return shelve
+
+
+class Turns:
+    """Who unpacks what: the largest of what waits is next.
+
+    If that came last, all but one would have nothing to do in the end.
+    """
+
+    def __init__(self, unpackers: Iterable[Shelve]) -> None:
+        self._mutex, self._idle = Lock(), [*unpackers]
+        self._waiting: list[tuple[int, int, SimpleQueue[Shelve]]] = []
+        self._numbers = count()
+
+    def ask(self, size: int) -> SimpleQueue[Shelve]:
+        """Return the queue in which there will be one of them.
+
+        :param size: in bytes.
+        """
+        turn: SimpleQueue[Shelve] = SimpleQueue()
+        with self._mutex:
+            heappush(self._waiting, (-size, next(self._numbers), turn))
+            self._hand_out()
+        return turn
+
+    def give_back(self, one: Shelve) -> None:
+        """Let the next one have it."""
+        with self._mutex:
+            self._idle.append(one)
+            self._hand_out()
+
+    def _hand_out(self) -> None:
+        while self._idle and self._waiting:
+            heappop(self._waiting)[-1].put(self._idle.pop())
 
 
 class _Copy:
