@@ -142,41 +142,26 @@ def lock_files(
     :param options: those of :func:`lock_file`.
     """
     api.refuse_one_text("paths", paths)
-    from scriptlock.sharing import SharedLocks, distinct_first, map_in_turn, repeated
+    from scriptlock.sharing import SharedLocks, map_in_threads, map_in_turn
 
     scripts = [Path(path) for path in paths]
     if executor is not None:
         yield from map_in_turn(executor, partial(_try_lock_file, options=options), scripts)
         return
-    from concurrent.futures import ThreadPoolExecutor
-
     shared = SharedLocks()
-    with (
-        worker or Conversation() as answering,
-        ThreadPoolExecutor(max_workers=4) as makers,
-        # Threads of their own: they write locks that are made while others are yet to be made.
-        ThreadPoolExecutor(max_workers=4) as users,
-    ):
+    with worker or Conversation() as answering:
         resolver = api.default_resolver(answering)
         work = partial(_try_lock_file, options={"choose": shared.lock, "resolver": resolver, **options})
-        try:
-            again = repeated(scripts)
-            results = {
-                number: threads.submit(work, scripts[number])
-                for threads, numbers in zip((makers, users), distinct_first(scripts), strict=True)
-                for number in numbers
-                if number not in again
-            }
+
+        def meanwhile() -> None:
             if answering.is_begun:  # by whoever knew that there is something to resolve
                 _load_what_writes_locks()
-            for number in range(len(scripts)):
-                yield work(scripts[number]) if number in again else results.pop(number).result()
-        except BaseException:
+
+        def stop() -> None:
             shared.stop()
             answering.stop()
-            for threads in (makers, users):
-                threads.shutdown(wait=False, cancel_futures=True)
-            raise
+
+        yield from map_in_threads(work, scripts, meanwhile=meanwhile, stop=stop)
 
 
 def _load_what_writes_locks() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock as Mutex
@@ -110,6 +110,38 @@ def distinct_first(paths: Iterable[Path]) -> tuple[list[int], list[int]]:
             key = ""
         several.setdefault(key, []).append(number)
     return [same[0] for same in several.values()], [other for same in several.values() for other in same[1:]]
+
+
+def map_in_threads(
+    work: Callable[[Path], Result],
+    paths: Sequence[Path],
+    *,
+    meanwhile: Callable[[], None],
+    stop: Callable[[], None],
+) -> Iterator[Result]:
+    """Yield what a few threads make of each path; of a file that comes again, when the one before is done.
+
+    :param meanwhile: is called when the threads have begun.
+    :param stop: is called if nobody wants anything any more; what was begun is waited for.
+    """
+    # Two kinds, so that locks that are made are written while others are yet to be made.
+    with ThreadPoolExecutor(max_workers=4) as makers, ThreadPoolExecutor(max_workers=4) as users:
+        try:
+            again = repeated(paths)
+            results = {
+                number: threads.submit(work, paths[number])
+                for threads, numbers in zip((makers, users), distinct_first(paths), strict=True)
+                for number in numbers
+                if number not in again
+            }
+            meanwhile()
+            for number in range(len(paths)):
+                yield work(paths[number]) if number in again else results.pop(number).result()
+        except BaseException:
+            stop()
+            for threads in (makers, users):
+                threads.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def map_in_turn(
