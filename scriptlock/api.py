@@ -16,7 +16,7 @@ from scriptlock.errors import InvalidScript, NoHeader, NotLocked, Offline, Stale
 from scriptlock.grid import Grid, adding, make_grid, reaches_beyond, serves
 from scriptlock.header import Header
 from scriptlock.interpreters import Interpreter, find_interpreter
-from scriptlock.model import Lock
+from scriptlock.model import Lock, Pin
 from scriptlock.script import Script, require_embeddable
 from scriptlock.targets import Target, covers, host_target, require_covered, select
 
@@ -150,7 +150,7 @@ def lock(
     if offline and header.dependencies:
         raise Offline("its dependencies are not resolved yet")
     forgotten = {canonicalize_name(name) for name in upgrade_packages}
-    preferred = tuple(pin for pin in (kept.pins if kept else ()) if pin.name not in forgotten)
+    preferred = tuple(pin for pin in _pins_to_keep(kept, header) if pin.name not in forgotten)
     if exclude_newer is None:
         exclude_newer = header.settings.cutoff(datetime.now(UTC).replace(microsecond=0))
     resolver = resolver or default_resolver()
@@ -164,6 +164,14 @@ def lock(
         exclude_newer=exclude_newer,
         notify=notify,
     )
+
+
+def _pins_to_keep(lock: Lock | None, header: Header) -> tuple[Pin, ...]:
+    if lock is None:
+        return ()
+    from scriptlock.changes import pins_that_may_stay
+
+    return pins_that_may_stay(lock, header)
 
 
 def refuse_one_text(name: str, several: object) -> None:

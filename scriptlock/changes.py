@@ -8,7 +8,7 @@ from itertools import combinations, islice
 from packaging.utils import canonicalize_name
 
 from scriptlock.header import Header, digest_inputs
-from scriptlock.model import Lock
+from scriptlock.model import Lock, Pin
 from scriptlock.requirements import normalise
 
 _MOST_TRIES = 5000
@@ -24,6 +24,31 @@ def changes_since(lock: Lock, header: Header) -> tuple[tuple[str, ...], tuple[st
 
     :raises InvalidScript: if the header's settings are wrong.
     """
+    edit = _edit_since(lock, header)
+    return (_unsatisfied(lock, header), ()) if edit is None else edit
+
+
+def pins_that_may_stay(lock: Lock, header: Header) -> tuple[Pin, ...]:
+    """Return a lock's pins, but those of repositories of which the header may ask for another revision now.
+
+    A lock has the commit, and not the branch or the tag that led to it: that a requirement is the one it
+    answers shows only if one of the small edits of :func:`changes_since` leads from there to here.
+
+    :raises InvalidScript: if the header's settings are wrong.
+    """
+    if not any(pin.git for pin in lock.pins):
+        return lock.pins
+    edit = _edit_since(lock, header)
+    known = {
+        canonicalize_name(requirement.name)
+        for requirement in header.dependencies
+        if edit is not None and normalise(requirement) not in edit[0]
+    }
+    return tuple(pin for pin in lock.pins if pin.git is None or pin.name in known)
+
+
+def _edit_since(lock: Lock, header: Header) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Return the small edit that certainly led from what was locked to the header, None if none did."""
     now = {normalise(requirement) for requirement in header.dependencies}
     settings = header.settings.resolving()
     names = {requirement.name for requirement in header.dependencies}
@@ -32,7 +57,7 @@ def changes_since(lock: Lock, header: Header) -> tuple[tuple[str, ...], tuple[st
         before = (now - set(added)) | set(removed)
         if digest_inputs(before, header.requires_python, settings) == lock.inputs:
             return added, removed
-    return _unsatisfied(lock, header), ()
+    return None
 
 
 def _small_edits(present: list[str], absent: list[str]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:

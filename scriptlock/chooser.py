@@ -108,11 +108,13 @@ class Chooser:
 
 def _at_commit(requirement: Requirement, pin: Pin | None) -> Requirement:
     """Return a requirement of a repository as one of the commit that it is pinned to."""
-    if pin is None or pin.git is None or requirement.url is None:
+    if pin is None or pin.commit is None or requirement.url is None:
         return requirement
-    at_commit = copy(requirement)
-    at_commit.url = f"git+{pin.git}@{pin.commit}"
-    return at_commit
+    from scriptlock.resolve.references import at_commit
+
+    changed = copy(requirement)
+    changed.url = at_commit(requirement.url, pin.commit)
+    return changed
 
 
 def _trusted(pin: Pin, kept: Pin | None) -> Pin:

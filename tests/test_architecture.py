@@ -27,6 +27,7 @@ LAYERS = (
     "sharing api by_path by_text chooser launcher locking",
     "workers",
     "resolve install cache",
+    "repositories",
     "files disk conversation process orphan child download addresses interpreters probe pip_configuration",
     "script parts nearmiss header settings requirements footer document changes uv_table",
     "grid",

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from scriptlock.changes import changes_since
+from scriptlock.changes import changes_since, pins_that_may_stay
 from scriptlock.header import Header, read_header
 from scriptlock.model import Lock, Pin
+
+URL = "git+https://host.invalid/tool"
 
 
 def header(*dependencies: str, rest: str = "") -> Header:
@@ -75,3 +80,27 @@ def test_looking_for_what_changed_comes_to_an_end() -> None:
     lock = locked(header("gone-1", "gone-2", "gone-3"), **names)
 
     assert changes_since(lock, header(*names)) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("now", "stays"),
+    [
+        ([f"tool @ {URL}@v1", "rich"], True),
+        ([f"tool @ {URL}@v1", "rich", "attrs>=3", "idna"], True),
+        ([f"tool @ {URL}@v1"], True),
+        ([f"Tool@{URL}@v1", "attrs"], True),
+        ([f"tool @ {URL}@v2", "rich"], False),
+        ([f"tool @ {URL}", "rich"], False),
+        ([f"tool @ {URL}/more@v1", "rich"], False),
+        ([f"tool[x] @ {URL}@v1", "rich"], False),
+        ([f"tool @ {URL}@v1", "rich", "a", "b", "c"], False),  # too much to be sure
+        (["tool", "rich"], False),
+        (["rich"], False),
+    ],
+)
+def test_a_commit_may_stay_if_the_same_was_asked_for_before(now: list[str], *, stays: bool) -> None:
+    lock = locked(header(f"tool @ {URL}@v1", "rich"), rich="15")
+    tool = Pin(name=canonicalize_name("tool"), version=Version("1"), git=URL[4:], commit="0" * 40)
+    lock = replace(lock, pins=(*lock.pins, tool))
+
+    assert pins_that_may_stay(lock, header(*now)) == (lock.pins if stays else lock.pins[:-1])

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from scriptlock.errors import IndexUnreachable, NoCompatibleWheel, ResolutionError
+from scriptlock.model import Pin
+from scriptlock.repositories import WHOLE, variables_for_cloning
 from scriptlock.resolve.pip_tools import PipTools
 from scriptlock.resolve.request import Choice
 from scriptlock.resolve.static import promised
@@ -140,6 +144,50 @@ def test_what_git_cannot_get_is_told_once_in_its_own_words_and_with_what_asks_fo
             assert (error.hint, error.requirements) == (hint, (requirement,))
             assert "s3cr3t" not in f"{error} {error.hint}"
             assert tempfile.gettempdir() not in str(error)
+
+
+def test_a_commit_that_is_kept_is_taken_whatever_the_branch_has_now(tool: Repository) -> None:
+    first = tool.commit({"pyproject.toml": PROJECT})
+    tool.commit({"pyproject.toml": PROJECT.replace("1.0", "2.0")})
+    kept = Pin(name=canonicalize_name("tool"), version=Version("1.0"), git=tool.url, commit=first)
+    requirement = f"tool[more] @ git+{tool.url}@main"
+
+    def taken(*pins: Pin) -> list[str]:
+        request = request_for(requirement, targets=(LINUX, WINDOWS), preferred=pins, allow_sdist=["tool"])
+        return [versions(one)["tool"] for one in RESOLVER.resolve(request)]
+
+    assert taken() == ["2.0", "2.0"]
+    assert taken(kept) == ["1.0", "1.0"]
+    assert taken(replace(kept, marker=Marker("os_name == 'nt'"))) == ["2.0", "1.0"]
+
+
+def test_a_commit_that_is_not_there_is_told(tool: Repository) -> None:
+    commit = tool.commit({"pyproject.toml": PROJECT})
+    tool.forget()
+    kept = Pin(name=canonicalize_name("tool"), version=Version("1.0"), git=tool.url, commit=commit)
+    asked, branch = (f"tool @ git+{tool.url}@{revision}" for revision in (commit, "main"))
+    there = "behind the `@` of its URL, name a branch, a tag or a whole commit that is there"
+    anew = f"if {commit[:7]}, which is locked, is gone: `scriptlock lock --upgrade-package tool`"
+
+    for requirement, preferred, hint in (
+        (asked, (), there),
+        (asked, (kept,), there),
+        (branch, (kept,), anew),
+    ):
+        with pytest.raises(IndexUnreachable) as caught:
+            RESOLVER.resolve(request_for(requirement, preferred=preferred, allow_sdist=["tool"]))
+
+        assert str(caught.value) == f"tool: git cannot get it: Unable to find {commit} under {tool.url}"
+        assert (caught.value.hint, caught.value.requirements) == (hint, (requirement,))
+
+
+def test_only_of_a_server_that_knows_nothing_of_git_all_is_cloned_at_once(tool: Repository) -> None:
+    tool.commit({"pyproject.toml": PROJECT})
+
+    with nothing_listens() as nobody:
+        assert variables_for_cloning(f"{nobody}tool") == WHOLE  # it does not matter
+    assert variables_for_cloning(tool.url) == WHOLE
+    assert variables_for_cloning(f"file://{tool.folder}") == {}
 
 
 def test_a_host_that_does_not_answer_is_told_with_the_references_to_it(index: Index) -> None:

@@ -21,6 +21,7 @@ from scriptlock.errors import InstallError, Offline, ToolError
 from scriptlock.install.installer import EmptyEnvironment
 from scriptlock.model import Pin
 from scriptlock.pip_configuration import as_variables, redact
+from scriptlock.repositories import variables_for_cloning
 from scriptlock.resolve.references import allowing
 
 OPTIONS = (
@@ -125,6 +126,8 @@ class PipInstaller:
             argv += [f"--only-binary={pin.name}" for pin in pins if pin.name not in self.allow_sdist]
             # Variables, not arguments: everybody can read those in the list of processes.
             variables = {**as_variables(options), "GIT_TERMINAL_PROMPT": "0"}
+            for url in {pin.git for pin in pins if pin.git is not None}:
+                variables |= variables_for_cloning(url)
             done = process.run(argv, environ=variables, inherit=[environment.lease])
         if done.returncode:
             raise _explain(done)

@@ -31,6 +31,7 @@ from scriptlock import errors
 from scriptlock.errors import ResolutionError, ScriptlockError, ToolError
 from scriptlock.model import Pin
 from scriptlock.pip_configuration import redact
+from scriptlock.resolve.references import at_commit
 from scriptlock.resolve.request import Choice, Request, Resolution
 from scriptlock.targets import Target
 
@@ -89,7 +90,7 @@ def make_order(request: Request, *, folder: str, cache_dir: Path | None) -> dict
                 "tags": list(target.tags),
                 "optional": str(target) in request.optional,
                 "preferred": _preferred(request.preferred, target),
-                "requirements": _applicable(request.requirements, target),
+                "requirements": _applicable(request.requirements, target, request.preferred),
                 "constraints": _applicable(request.constraints, target),
             }
             for target in request.targets
@@ -188,13 +189,19 @@ def _choice(told: Mapping[str, Any]) -> Choice:
     )
 
 
-def _applicable(requirements: Sequence[Requirement], target: Target) -> list[dict[str, str]]:
+def _applicable(
+    requirements: Sequence[Requirement], target: Target, preferred: Sequence[Pin] = ()
+) -> list[dict[str, str]]:
     # Sorted, so that the order of a header's lines, which is no input of a lock, decides nothing.
     texts = []
+    commits = {pin.name: pin.commit for pin in preferred if pin.git and _applies(pin, target)}
     for requirement in requirements:
         if requirement.marker is None or requirement.marker.evaluate(dict(target.markers)):
             bare = copy(requirement)
             bare.marker = None
+            commit = commits.get(canonicalize_name(requirement.name))
+            if requirement.url is not None and commit is not None:
+                bare.url = at_commit(requirement.url, commit)
             texts.append({"text": str(bare), "header": str(requirement)})
     return sorted(
         texts, key=lambda entry: (canonicalize_name(Requirement(entry["text"]).name), entry["text"])
@@ -206,7 +213,9 @@ def _preferred(pins: Sequence[Pin], target: Target) -> dict[NormalizedName, str]
     return {
         pin.name: str(pin.version)
         for pin in pins
-        if pin.url is None
-        and pin.git is None
-        and (pin.marker is None or pin.marker.evaluate(dict(target.markers)))
+        if pin.url is None and pin.git is None and _applies(pin, target)
     }
+
+
+def _applies(pin: Pin, target: Target) -> bool:
+    return pin.marker is None or pin.marker.evaluate(dict(target.markers))

@@ -9,6 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from scriptlock.errors import NoCompatibleWheel, ResolutionError
+from scriptlock.model import COMMIT
 from scriptlock.resolve.urls import file_named_by
 
 REPOSITORIES = frozenset({"git+https", "git+http"})
@@ -53,6 +54,18 @@ def refuse_unpinnable(requirement: Requirement, header: str, allow_sdist: Collec
             raise ResolutionError(f"{filename} is not how wheels are named (PEP 427)", (header,)) from None
         if found != canonicalize_name(requirement.name):
             raise ResolutionError(f"{filename} is a wheel of {found}, not of {requirement.name}", (header,))
+
+
+def commit_in(url: str) -> str | None:
+    """Return the commit that the URL of a repository asks for; None if that is a branch, a tag or nothing."""
+    revision = urlsplit(url).path.rpartition("@")[2]
+    return revision if COMMIT.fullmatch(revision) else None
+
+
+def at_commit(url: str, commit: str) -> str:
+    """Return the URL of a repository with a commit in place of its revision, and the rest as it is."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"{parts.path.rpartition('@')[0] or parts.path}@{commit}"))
 
 
 def address(url: str) -> str:

@@ -25,7 +25,11 @@ class Request:
     optional: frozenset[str] = frozenset()
     """The targets, as text, that may go unsolved."""
     preferred: tuple[Pin, ...] = ()
-    """Pins to keep wherever they still fit; a preference never makes a request unsolvable."""
+    """Pins to keep wherever they still fit; a preference never makes a request unsolvable.
+
+    That of a repository says at which commit to take it, whatever a requirement says of it: it has been asked
+    for in the same words before.
+    """
     constraints: tuple[Requirement, ...] = ()
     """Bounds that apply only where something asks for the package."""
     index_url: str | None = None

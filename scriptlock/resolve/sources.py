@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,19 +17,18 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from scriptlock.errors import IndexUnreachable, NoCompatibleWheel, ResolutionError
 from scriptlock.pip_configuration import redact
+from scriptlock.repositories import variables_for_cloning
 from scriptlock.resolve.borrowed import Borrowed
 from scriptlock.resolve.origins import header_of
-from scriptlock.resolve.references import allowing
+from scriptlock.resolve.references import address, allowing, commit_in
 from scriptlock.resolve.static import promised
 from scriptlock.targets import Target
 
 STATIC_SINCE = (2, 2)
 """The metadata version whose PKG-INFO is what a build would say, but for what it calls dynamic (PEP 643)."""
+LOOK_BEHIND = "behind the `@` of its URL, name a branch, a tag or a whole commit that is there"
 SYMPTOMS = (
-    (
-        "did not match any|not our ref|find remote ref",
-        "behind the `@` of its URL, name a branch, a tag or a whole commit that is there",
-    ),
+    ("did not match any|not our ref|find remote ref|Unable to find", LOOK_BEHIND),
     (
         "could not read (Username|Password)|Authentication failed|error: 40[13]",
         "check the URL; if the repository needs a login, git's credential helper has to know it",
@@ -40,6 +40,7 @@ SYMPTOMS = (
     ),
 )
 """What to look for in git's words, and what to do then."""
+_TELLING = re.compile("(fatal|error): (?!fetch failed)")
 NEEDED = frozenset({"provides-extra", "requires-dist", "requires-python"})
 
 
@@ -137,21 +138,30 @@ class SourcePolicy:
                 f"{redact(link.url)} is a repository that the header does not ask for",
                 hint=f"ask for it in the header, too, and allow it: {allowing('its name')}",
             )
+        header, commit = self.repositories[link.url_without_fragment], commit_in(link.url)
+        if commit:
+            os.environ.update(variables_for_cloning(address(link.url)))
         try:
             borrowed.unpack_vcs_link(link, *args, **kwargs)
         except borrowed.PipError as error:
             # Whatever the target: there is no use in asking for it once for each.
-            raise _no_repository(self.repositories[link.url_without_fragment], error) from error
+            raise _no_repository(header, error, commit) from error
 
 
-def _no_repository(header: str, error: Exception) -> IndexUnreachable:
-    """Return the error that says in git's words why a repository of the header is not to be had."""
+def _no_repository(header: str, error: Exception, commit: str | None) -> IndexUnreachable:
+    """Return the error that says in git's words why a repository of the header is not to be had.
+
+    :param commit: which commit git was asked for, if it was one.
+    """
     lines = _lines(error)
     # What follows may be advice that makes no sense to whoever did not start git.
-    told = next((line for line in reversed(lines) if line.startswith(("fatal: ", "error: "))), lines[-1])
+    told = next((line for line in reversed(lines) if _TELLING.match(line)), lines[-1])
     words = redact(re.sub("^(fatal: |error: |remote error: )+", "", told))
     hint = next((hint for symptom, hint in SYMPTOMS if re.search(symptom, words)), None)
-    return IndexUnreachable(f"{Requirement(header).name}: git cannot get it: {words}", (header,), hint)
+    name = Requirement(header).name
+    if commit and commit not in header and hint == LOOK_BEHIND:
+        hint = f"if {commit[:7]}, which is locked, is gone: `scriptlock lock --upgrade-package {name}`"
+    return IndexUnreachable(f"{name}: git cannot get it: {words}", (header,), hint)
 
 
 def _last_words(error: Exception) -> str:

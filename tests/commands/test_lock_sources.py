@@ -128,6 +128,57 @@ def test_a_commit_stays_with_more_packages_and_a_commit_that_moves_is_told(
     ]
 
 
+@pytest.mark.usefixtures("measured")
+def test_a_commit_stays_when_something_else_of_the_header_changes(
+    tool: Repository, index: Index, tmp_path: Path, cli: Cli
+) -> None:
+    files = unpacked(sdist("tool", "1.0", requires=["part"]))
+    first = tool.commit(files)
+    index.add(wheel("click", "9.0"), wheel("extra", "1"))
+    path = tmp_path / "a.py"
+    path.write_text(script(f"tool @ git+{tool.url}@main", settings=[ALLOW]))
+    assert cli("lock", "--here", path).code == 0
+    tool.tag("v1")
+    second = tool.commit({**files, "tool_more.py": b"print('more')"})
+
+    edit(path, "dependencies = [", 'dependencies = ["click", "extra",')
+    added = cli("lock", "--here", path)
+    done = cli("run", path)
+    upgraded = cli("lock", "--dry-run", "--here", "-P", "click", path)
+    edit(path, '"click", "extra",', '"click",')
+    removed = cli("lock", "--here", path)
+    asked = cli("lock", "--dry-run", "--here", "-P", "tool", path)
+    edit(path, "@main", "@v1")
+    same = cli("lock", "--dry-run", "--here", path)
+    edit(path, "@v1", "")
+    other = cli("lock", "--dry-run", "--here", path)
+
+    moved = f"~ tool 1.0 ({first[:7]}) -> {second[:7]}\n"
+    assert (added.code, added.out) == (0, "+ click 9.0\n+ extra 1\n")
+    assert (done.code, done.out) == (0, f"click 9.0\nextra 1\n{SHOWN}")
+    assert (upgraded.code, upgraded.out) == (0, "")
+    assert (removed.code, removed.out) == (0, "- extra 1\n")
+    assert (asked.code, asked.out) == (0, moved)
+    assert (same.code, same.out) == (0, "")
+    assert (other.code, other.out) == (0, moved)
+
+
+@pytest.mark.usefixtures("measured")
+def test_a_commit_that_is_gone_is_told_when_it_is_to_be_installed(
+    tool: Repository, tmp_path: Path, cli: Cli
+) -> None:
+    commit = tool.commit(unpacked(sdist("tool", "1.0", requires=["part"])))
+    path = tmp_path / "a.py"
+    path.write_text(script(f"tool @ git+{tool.url}@main", settings=[ALLOW]))
+    assert cli("lock", "--here", path).code == 0
+    tool.forget()
+
+    done = cli("run", path)
+
+    assert (done.code, done.out) == (NOT_STARTED, "")
+    assert commit in done.err
+
+
 def cached_locks() -> set[str]:
     """Return the texts of the locks that the cache keeps."""
     folder = Path(os.environ["SCRIPTLOCK_CACHE_DIR"], "v1/locks")

@@ -33,6 +33,17 @@ class Repository:
         self._git("update-server-info")
         return self._git("rev-parse", "HEAD").strip()
 
+    def forget(self) -> None:
+        """Put a commit without any parent in the place of the newest, and keep no other."""
+        self._git("checkout", "--quiet", "--orphan", "other")
+        self._git("commit", "--quiet", "--message", "anew")
+        self._git("branch", "--quiet", "--force", "main")
+        self._git("checkout", "--quiet", "main")
+        self._git("branch", "--quiet", "-D", "other")
+        self._git("reflog", "expire", "--expire=now", "--all")
+        self._git("gc", "--quiet", "--prune=now")
+        self._git("update-server-info")
+
     def tag(self, name: str) -> None:
         """Give the newest commit a name."""
         self._git("tag", name)
