@@ -144,12 +144,16 @@ class Begun:
 
         ``Popen.wait()`` with a timeout would sleep between two looks, for up to 50 ms.
         """
-        import select
+        import selectors
 
         output, end = self._process.stdout, time.monotonic() + PATIENCE
-        while output and (left := end - time.monotonic()) > 0:
-            if not (select.select([output], [], [], left)[0] and os.read(output.fileno(), 1 << 16)):
-                break
+        # Not select.select(), which refuses descriptors from 1024 on.
+        with selectors.DefaultSelector() as selector:
+            if output:
+                selector.register(output, selectors.EVENT_READ)
+            while output and (left := end - time.monotonic()) > 0:
+                if not (selector.select(left) and os.read(output.fileno(), 1 << 16)):
+                    break
 
     def _remove(self) -> None:
         self._errors.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,36 @@ def test_a_program_that_is_dismissed_may_say_something_before(tmp_path: Path) ->
     talking = WRITING.replace("(pathlib", "(print('one'), time.sleep(0.1), print('two', flush=True), pathlib")
 
     begun = Begun([sys.executable, "-u", "-c", talking.replace("PATH", repr(str(path)))])
+    begun.ask("")
+    begun.dismiss()
+
+    assert path.read_text() == "whole"
+
+
+@pytest.fixture
+def many_open_files() -> Iterator[None]:
+    """Have every descriptor in use that `select.select()` takes, as a server may."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2048:
+        pytest.skip("a process may not have so many files open")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2048, hard))
+    opened = [os.open(os.devnull, os.O_RDONLY)]
+    while opened[-1] < 1024:
+        opened.append(os.dup(opened[0]))
+    try:
+        yield
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("many_open_files")
+def test_a_program_is_dismissed_however_many_files_are_open(tmp_path: Path) -> None:
+    path = tmp_path / "written"
+
+    begun = Begun([sys.executable, "-c", WRITING.replace("PATH", repr(str(path)))])
     begun.ask("")
     begun.dismiss()
 
