@@ -94,13 +94,15 @@ class Begun:
         return reading.readline() if self._say(line) and reading else ""
 
     def hand(self, text: str) -> None:
-        """Give it a text, in a file whose path it reads as a line: nobody waits until it has read all of it.
+        """Give it a text, in a file of its folder whose name it reads as a line.
+
+        So nobody waits until it has read all of it.
 
         :raises OSError: if that cannot be written.
         """
         path = Path(self._folder.name, "text")
         path.write_text(text, "utf-8")
-        self._say(str(path))  # who waits for its end finds out why it has ended already
+        self._say(path.name)  # the folder may be in no encoding; who waits for its end learns why it ended
 
     def finish(self) -> subprocess.CompletedProcess[str]:
         """Let it run to its end; return its output, whatever its status."""

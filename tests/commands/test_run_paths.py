@@ -133,6 +133,15 @@ def test_a_working_folder_that_is_gone_stops_nothing(ready: Path, tmp_path: Path
     assert (done.code, done.out) == (0, RICH_SHOWN)
 
 
+def test_the_folder_of_temporary_files_may_be_in_no_encoding(report: Path, tmp_path: Path, cli: Cli) -> None:
+    temporary = tmp_path / os.fsdecode(b"\xff")
+    temporary.mkdir()
+
+    done = cli("run", report, env={"TMPDIR": str(temporary)})
+
+    assert (done.code, done.out, done.err) == (0, RICH_SHOWN, "")
+
+
 def test_an_empty_name_is_no_script(cli: Cli) -> None:
     done = cli("run", "")
 
