@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from scriptlock.install.offers import JSON, NotOffered, Offer, choose, on_page
+from scriptlock.install.offers import NotOffered, Offer, choose, from_link, on_page
 from scriptlock.install.tags import Preference
 from scriptlock.model import Pin
+from scriptlock.resolve.rows import JSON
 
 TAGS = ("cp311-cp311-linux_x86_64", "py3-none-any")
 DIGESTS = [digit * 64 for digit in "012"]
@@ -33,6 +34,11 @@ rows = st.fixed_dictionaries(
     },
     optional={"hashes": st.sampled_from([{}, *({"sha256": digest} for digest in DIGESTS)])},
 )
+
+
+def page_of(files: Sequence[Mapping[str, Any]]) -> Any:
+    content = json.dumps({"files": files}).encode()
+    return SimpleNamespace(content_type=JSON, content=content, url="https://a.example/simple/demo/")
 
 
 def chosen(page: Any, pin: Pin, hashes: Sequence[str]) -> list[Offer] | None:
@@ -58,6 +64,24 @@ def test_a_lock_without_a_file_for_this_python_is_not_taken_for_a_file_that_was_
     assert "--upgrade-package demo" in str(caught.value.hint)
 
 
+def test_a_digest_may_be_told_in_upper_case() -> None:
+    digest = "ab" * 32
+    row = {"filename": "demo-1.0-py3-none-any.whl", "url": "x", "hashes": {"sha256": digest.upper()}}
+    link = SimpleNamespace(filename=row["filename"], url_without_fragment="x", _hashes=row["hashes"])
+
+    (told,) = on_page(page_of([row]), pytest.fail, [f"sha256:{digest}"])
+
+    assert told.sha256 == from_link(link).sha256 == digest
+
+
+def test_a_file_without_digests_is_one_of_which_nothing_is_told() -> None:
+    row = {"filename": "demo-1.0-py3-none-any.whl", "url": "x", "hashes": None}
+
+    (told,) = on_page(page_of([row]), pytest.fail)
+
+    assert told.sha256 is None
+
+
 @given(files=st.lists(rows, max_size=6), digests=st.sets(st.sampled_from(DIGESTS), min_size=1))
 @example(
     files=[{"filename": "demo-1.0-py3-none-any.whl", "url": "x", "hashes": {"sha256": "0" * 64}}],
@@ -68,7 +92,6 @@ def test_files_that_have_other_digests_are_never_chosen(
 ) -> None:
     hashes = tuple(sorted(f"sha256:{digest}" for digest in digests))
     pin = Pin(name=canonicalize_name("demo"), version=Version("1.0"), hashes=hashes)
-    content = json.dumps({"files": files}).encode()
-    page = SimpleNamespace(content_type=JSON, content=content, url="https://a.example/simple/demo/")
+    page = page_of(files)
 
     assert chosen(page, pin, hashes) == chosen(page, pin, ())

@@ -13,8 +13,8 @@ from packaging.utils import InvalidSdistFilename, NormalizedName, parse_sdist_fi
 from scriptlock.errors import InstallError
 from scriptlock.install.tags import Preference
 from scriptlock.model import Pin
+from scriptlock.resolve.rows import JSON, sha256_in, sha256_of
 
-JSON = "application/vnd.pypi.simple.v1+json"
 REPLACED = "somebody replaced the file; if that is all right, run `scriptlock lock` with --upgrade-package"
 
 
@@ -53,7 +53,7 @@ def on_page(
     if page.content_type.lower().startswith(JSON):
         wanted = [digest.removeprefix("sha256:") for digest in hashes]
         for row in json.loads(page.content)["files"]:
-            digest = row.get("hashes", {}).get("sha256")
+            digest = sha256_in(row.get("hashes"))
             if wanted and digest and digest not in wanted:
                 continue
             yield Offer(filename=row["filename"], sha256=digest, href=row["url"], base=page.url)
@@ -63,8 +63,7 @@ def on_page(
 
 def from_link(link: Any) -> Offer:
     """Return what a link of pip's offers."""
-    digest = link._hashes.get("sha256")  # noqa: SLF001 - what is borrowed has been looked at
-    return Offer(filename=link.filename, sha256=digest, href=link.url_without_fragment)
+    return Offer(filename=link.filename, sha256=sha256_of(link), href=link.url_without_fragment)
 
 
 def at_url(url: str) -> Offer:

@@ -92,7 +92,11 @@ def sha256_of(listed: Any) -> str | None:
 
     :param listed: a :class:`Row`, or pip's link.
     """
-    hashes = listed.told.get("hashes") if isinstance(listed, Row) else listed._hashes  # noqa: SLF001 - borrowed
+    return sha256_in(listed.told.get("hashes") if isinstance(listed, Row) else listed._hashes)  # noqa: SLF001 - borrowed
+
+
+def sha256_in(hashes: object) -> str | None:
+    """Return the sha256 among digests as an index tells them, in lower case."""
     told = hashes.get("sha256") if isinstance(hashes, Mapping) else None
     return told.lower() if isinstance(told, str) else None
 
