@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from scriptlock.errors import InstallError
 from scriptlock.install.offers import NotOffered, Offer, choose, from_link, on_page
 from scriptlock.install.tags import Preference
 from scriptlock.model import Pin
@@ -80,6 +81,14 @@ def test_a_file_without_digests_is_one_of_which_nothing_is_told() -> None:
     (told,) = on_page(page_of([row]), pytest.fail)
 
     assert told.sha256 is None
+
+
+@pytest.mark.parametrize("content", [b'{"files": [', b"[]", b"{}", b'{"files": [{}]}', b'{"files": [1]}'])
+def test_a_page_that_cannot_be_read_is_told_in_one_sentence(content: bytes) -> None:
+    page = SimpleNamespace(content_type=JSON, content=content, url="https://a.example/simple/demo/")
+
+    with pytest.raises(InstallError, match=r"^a\.example answered with JSON that cannot be read$"):
+        list(on_page(page, pytest.fail))
 
 
 @given(files=st.lists(rows, max_size=6), digests=st.sets(st.sampled_from(DIGESTS), min_size=1))

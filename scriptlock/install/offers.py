@@ -14,6 +14,7 @@ from scriptlock.errors import InstallError
 from scriptlock.install.tags import Preference
 from scriptlock.model import Pin
 from scriptlock.resolve.rows import JSON, sha256_in, sha256_of
+from scriptlock.resolve.urls import host
 
 REPLACED = "somebody replaced the file; if that is all right, run `scriptlock lock` with --upgrade-package"
 
@@ -49,16 +50,20 @@ def on_page(
     :param page: pip's ``IndexContent``.
     :param parse_links: pip's own way to read it, which takes much longer if it is JSON (PEP 691).
     :param hashes: leave out files of a JSON page that are told to have others; there are thousands.
+    :raises InstallError: if the page cannot be read.
     """
-    if page.content_type.lower().startswith(JSON):
-        wanted = [digest.removeprefix("sha256:") for digest in hashes]
+    if not page.content_type.lower().startswith(JSON):
+        yield from map(from_link, parse_links(page))
+        return
+    wanted = [digest.removeprefix("sha256:") for digest in hashes]
+    try:
         for row in json.loads(page.content)["files"]:
             digest = sha256_in(row.get("hashes"))
             if wanted and digest and digest not in wanted:
                 continue
             yield Offer(filename=row["filename"], sha256=digest, href=row["url"], base=page.url)
-    else:
-        yield from map(from_link, parse_links(page))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise InstallError(f"{host(page.url)} answered with JSON that cannot be read") from None
 
 
 def from_link(link: Any) -> Offer:
