@@ -76,14 +76,21 @@ def fresh(script: Script) -> tuple[Header, Lock]:
 
 
 @contextmanager
-def naming_the_line(header: Header | None, markers: Mapping[str, str]) -> Iterator[None]:
-    """Let an :class:`UncoveredHost` name the line of the header that adds the host, if it needs one."""
+def naming_the_line(
+    header: Header | None, markers: Mapping[str, str], *, wanted: str | os.PathLike[str] | None = None
+) -> Iterator[None]:
+    """Let an :class:`UncoveredHost` name the line of the header that adds the host, if it needs one.
+
+    :param wanted: which Python it has, where somebody named one: a plain `lock` is for another.
+    """
     try:
         yield
     except UncoveredHost as error:
         line = adding(header.settings.environments if header else (), markers)
         if line:
             error.hint = f"put `{line}` under [tool.scriptlock], and run `scriptlock lock`"
+        elif wanted is not None:
+            error.hint = f"run `scriptlock lock --python {wanted}` here to lock it for this one"
         raise
 
 

@@ -116,7 +116,7 @@ def prepare(
     if installer is None:
         fetch = partial(workers.fetch, cache) if workers else None
         installer = api.default_installer(cache, script.header, fetch=fetch, notify=notify)
-    with api.naming_the_line(script.header, found.markers):
+    with api.naming_the_line(script.header, found.markers, wanted=python):
         environment = api.sync(
             lock, python=found, installer=installer, cache=cache, offline=offline, notify=notify
         )
@@ -148,7 +148,10 @@ def built_python(text: bytes, *, cache: Cache, python: str | os.PathLike[str] | 
     lock = usable_lock(script, locked=False, frozen=False)
     found = find_interpreter(python, requires_python(script, lock), memory=cache.interpreters)
     lock = lock or locks.kept_lock(cache, lock_key(script, found))
-    return None if lock is None else ready_python(cache, found, select(lock, found.markers))
+    if lock is None:
+        return None
+    with api.naming_the_line(script.header, found.markers, wanted=python):
+        return ready_python(cache, found, select(lock, found.markers))
 
 
 def kept_lock(

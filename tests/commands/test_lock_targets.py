@@ -13,6 +13,7 @@ from scriptlock.grid import covered
 from scriptlock.targets import make_target, select
 from support.cli import Cli, Done
 from support.index import Index
+from support.pythons import fake_python
 from support.scripts import edit, script
 from support.universes import Universe, faults_of_lock
 from support.wheels import Wheel, wheel
@@ -185,7 +186,7 @@ def for_windows(index: Index, tmp_path: Path, cli: Cli) -> Path:
     return path
 
 
-@pytest.mark.parametrize("verb", ["check", "sync", "run"])
+@pytest.mark.parametrize("verb", ["check", "sync", "run", "which"])
 @pytest.mark.usefixtures("measured")
 def test_a_host_that_is_not_covered_is_refused_with_the_line_that_adds_it(
     for_windows: Path, cli: Cli, verb: str
@@ -199,6 +200,24 @@ def test_a_host_that_is_not_covered_is_refused_with_the_line_that_adds_it(
     )
     assert said in done.err
     assert done.err.endswith(hint)
+
+
+@pytest.mark.parametrize("verb", ["sync", "which"])
+def test_a_python_that_was_named_and_is_not_covered_is_told_the_command_that_covers_it(
+    tmp_path: Path, index: Index, cli: Cli, verb: str
+) -> None:
+    index.add(wheel("demo", "1.0"))
+    path = write(tmp_path, "demo")
+    other = fake_python(tmp_path / "bin", f"{NEXT[0]}.{NEXT[1]}.0")
+    codes = [cli("lock", "--here", path).code]
+
+    refused = cli(verb, "--python", other, path)
+    codes += [cli("lock", "--python", other, path).code, cli("which", "--python", other, path).code]
+
+    assert refused.err.endswith(
+        f"\nhint: run `scriptlock lock --python {other}` here to lock it for this one\n"
+    )
+    assert codes == [0, 0, 1]
 
 
 def test_a_lock_that_leaves_the_host_out_on_purpose_is_fresh_here(
