@@ -107,15 +107,19 @@ def refuse_contradictions(wishes: Mapping[str, Any]) -> None:
         ("extra", "frozen"),
         ("from_cache", "upgrade"),
         ("from_cache", "upgrade_packages"),
+        ("from_cache", "environments"),
+        ("here", "environments"),
     ):
         if wishes.get(one) and wishes.get(other):
             raise click.UsageError(f"{_OPTIONS[one]} and {_OPTIONS[other]} contradict each other")
 
 
 _OPTIONS = {
+    "environments": "--environment",
     "extra": "--with",
     "from_cache": "--from-cache",
     "frozen": "--frozen",
+    "here": "--here",
     "locked": "--locked",
     "upgrade": "--upgrade",
     "upgrade_packages": "--upgrade-package",

@@ -202,6 +202,19 @@ def test_a_host_that_is_not_covered_is_refused_with_the_line_that_adds_it(
     assert done.err.endswith(hint)
 
 
+@pytest.mark.parametrize("option", ["--here", "--from-cache"])
+def test_what_covers_the_host_alone_and_named_environments_contradict_each_other(
+    tmp_path: Path, cli: Cli, option: str
+) -> None:
+    path = write(tmp_path)
+    before = path.read_bytes()
+
+    done = cli("lock", option, "--environment", "windows", path)
+
+    assert (done.code, path.read_bytes()) == (2, before)
+    assert f"{option} and --environment contradict each other" in done.err
+
+
 @pytest.mark.parametrize("verb", ["sync", "which"])
 def test_a_python_that_was_named_and_is_not_covered_is_told_the_command_that_covers_it(
     tmp_path: Path, index: Index, cli: Cli, verb: str
