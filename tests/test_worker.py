@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -15,11 +16,12 @@ import pytest
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from scriptlock.errors import ResolutionError
+from scriptlock.errors import IndexUnreachable, ResolutionError
 from scriptlock.resolve.pip_tools import PipTools
 from scriptlock.resolve.request import Choice, Resolution
 from scriptlock.targets import make_target
 from support.index import Index
+from support.pages import Answer
 from support.resolvers import LINUX, WINDOWS, answer_here, request_for, versions
 from support.wheels import Distribution, wheel
 
@@ -91,6 +93,34 @@ def test_a_wheel_is_downloaded_once_when_nobody_tells_its_hash_or_metadata(confi
         RESOLVER.resolve(request_for("tool"))
 
     assert index.requests == ["/simple/tool/", "/files/tool-1.0-py3-none-any.whl"]
+
+
+class _Longer(bytes):
+    """Says that there is more of it."""
+
+    def __len__(self) -> int:
+        return super().__len__() + 1
+
+
+class _BreakingOff(Index):
+    """Sends no wheel to its end."""
+
+    def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
+        found = super().answer(path, headers)
+        if not path.endswith(".whl"):
+            return found
+        return replace(found, body=_Longer(found.body), headers={"Connection": "close"})
+
+
+def test_a_file_that_breaks_off_when_its_hash_is_not_told_is_named(configure: Configure) -> None:
+    with _BreakingOff(hashes=False) as index:
+        index.add(wheel("tool", "1.0"))
+        configure(index_url=index.url)
+        with pytest.raises(IndexUnreachable) as caught:
+            RESOLVER.resolve(request_for("tool"))
+
+    assert str(caught.value) == f"127.0.0.1:{index.port} broke off while sending tool-1.0-py3-none-any.whl"
+    assert caught.value.hint == "try again"
 
 
 def test_only_metadata_is_downloaded_when_the_index_tells_hashes(index: Index) -> None:

@@ -27,10 +27,7 @@ from scriptlock.resolve.borrowed import REACHING, borrow, leave_out
 from scriptlock.resolve.reach import Reach
 
 NAMES: Mapping[str, str] = MappingProxyType(
-    {
-        "response_chunks": "pip._internal.network.utils:response_chunks",
-        "HTTPError": "pip._vendor.urllib3.exceptions:HTTPError",
-    }
+    {"response_chunks": "pip._internal.network.utils:response_chunks"}
     | {name: RESOLVER_NAMES[name] for name in REACHING}
 )
 """What is borrowed of pip, as :mod:`scriptlock.resolve.borrowed` writes it."""

@@ -73,6 +73,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "requesting": "pip._vendor.requests.sessions:",
         "get_environ_proxies": "pip._vendor.requests.utils:get_environ_proxies",
         "RequestException": "pip._vendor.requests.exceptions:RequestException",
+        "HTTPError": "pip._vendor.urllib3.exceptions:HTTPError",
         "PipError": "pip._internal.exceptions:PipError",
         "HashMismatch": "pip._internal.exceptions:HashMismatch",
         "UnsupportedWheel": "pip._internal.exceptions:UnsupportedWheel",
@@ -92,7 +93,7 @@ REACHING = tuple(
     "IndexGroupCommand Link PipError RequestException Requirement Response build_session collect_sources "
     "block_size create_collector fetch_response get_environ_proxies index_group is_secure_origin "
     "link_hashes make_option_group links links_read_time networking parse_links read_time requesting "
-    "responses update_index_urls user_agent version".split()
+    "responses update_index_urls user_agent version HTTPError".split()
 )
 """Those that are enough to ask indexes; they alone are imported in half the time."""
 

@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from scriptlock.errors import ResolutionError
+from scriptlock.errors import IndexUnreachable, ResolutionError
 from scriptlock.pip_configuration import redact
 from scriptlock.resolve.origins import asked_by, header_of
 from scriptlock.resolve.references import ELSEWHERE, TRAVELS_NOT, address
 from scriptlock.resolve.solutions import Chosen, Solution
 from scriptlock.resolve.sources import SourcePolicy
+from scriptlock.resolve.urls import host
 
 CHUNK = 1 << 18
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -135,9 +136,11 @@ def _downloaded(candidate: Any) -> str | None:
     return _as_sha256(hashes)
 
 
-def download_sha256(link: Any, session: Any) -> str:
+def download_sha256(link: Any, session: Any, broken: type[Exception]) -> str:
     """Return the sha256 of a link's file, which has to be downloaded for it.
 
+    :param broken: what the session raises where a download does not come to its end.
+    :raises IndexUnreachable: if it does not.
     :raises ResolutionError: if another digest that the index tells shows that it is not the file.
     """
     hashes: dict[str, str] = link._hashes  # noqa: SLF001 - as above
@@ -145,9 +148,13 @@ def download_sha256(link: Any, session: Any) -> str:
         name: hashlib.new(name, usedforsecurity=name == "sha256")
         for name in ["sha256", *CHECKED.intersection(hashes)]
     }
-    for chunk in _content(link, session):
-        for digest in digests.values():
-            digest.update(chunk)
+    try:
+        for chunk in _content(link, session):
+            for digest in digests.values():
+                digest.update(chunk)
+    except broken as error:
+        reason = f"{host(link.url)} broke off while sending {redact(link.filename)}"
+        raise IndexUnreachable(reason, hint="try again") from error
     for name in CHECKED.intersection(hashes):
         if digests[name].hexdigest() != hashes[name].lower():
             raise ResolutionError(f"{redact(link.filename)} is not the file that its {name} promises")

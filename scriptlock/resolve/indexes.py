@@ -36,7 +36,9 @@ class Indexes:
         borrowed.links.parse_iso_datetime = lambda text: in_utc(borrowed.read_time(text))
         self._pages: list[tuple[str, str, bytes, Page]] = []
         self.metadata = Metadata(self.wire.metadata, reach.kept, self.wire.metadata_anew)
-        self.download_sha256 = cache(partial(download_sha256, session=self.session))
+        self.download_sha256 = cache(
+            partial(download_sha256, session=self.session, broken=borrowed.HTTPError)
+        )
         moment = order["exclude_newer"]
         self.offers = Offers(
             self._listed,
