@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from scriptlock.cli import ahead, options
 from scriptlock.cli.outcome import worst
 from scriptlock.cli.progress import Progress
 from scriptlock.cli.report import check_json, complain, count, lock_json, out, remark, show_changes, warn
-from scriptlock.errors import NotLocked, ScriptlockError, StaleLock, UncoveredHost
+from scriptlock.errors import NotLocked, Offline, ScriptlockError, StaleLock, UncoveredHost
 from scriptlock.files import read_script
+from scriptlock.interpreters import find_interpreter
 from scriptlock.model import Notice
 from scriptlock.script import Script, parse
+from scriptlock.targets import covers, require_covered
 
 
 @click.command()
@@ -62,7 +65,8 @@ def lock(paths: Sequence[Path], *, check_only: bool, dry_run: bool, as_json: boo
     may_be_fresh_and_change = "upgrade upgrade_packages from_cache environments python".split()
     if check_only and wishes["here"] is None and not any(wishes[name] for name in may_be_fresh_and_change):
         changes = (NotLocked, StaleLock, UncoveredHost)
-        sys.exit(_check(paths, changes, locked_only=wishes["locked_only"], as_json=as_json))
+        locked_only = wishes["locked_only"]
+        sys.exit(_check("lock", paths, _require_kept, changes, locked_only=locked_only, as_json=as_json))
     # With any option, the answer may be another.
     is_plain = not (check_only or dry_run or any(wishes.values()) or wishes["here"] is False)
     fresh = memo.FreshLocks("lock")
@@ -132,19 +136,43 @@ def check(paths: Sequence[Path], *, locked_only: bool, as_json: bool) -> None:
       scriptlock check report.py
       scriptlock check --locked-only *.py
     """
-    sys.exit(_check(paths, (NotLocked, StaleLock), locked_only=locked_only, as_json=as_json))
+    noes = (NotLocked, StaleLock)
+    sys.exit(_check("check", paths, api.check, noes, locked_only=locked_only, as_json=as_json))
+
+
+def _require_kept(script: Script) -> None:
+    """Return if a plain `lock` would leave the script's lock as it is, though it may not cover the host.
+
+    :raises UncoveredHost: if it would add the host.
+    :raises ScriptlockError: as :func:`scriptlock.check` does, and if no Python fits.
+    """
+    header, lock = api.fresh(script)
+    host = find_interpreter(None, header.requires_python).markers
+    if covers(lock, host):
+        return
+    with suppress(Offline):
+        if api.lock(script, offline=True) is lock:
+            return
+    with api.naming_the_line(header, host):
+        require_covered(lock, host)
 
 
 def _check(
+    verb: str,
     paths: Iterable[Path],
+    look: Callable[[Script], None],
     noes: tuple[type[ScriptlockError], ...],
     *,
     locked_only: bool,
     as_json: bool,
 ) -> int:
-    """Say what is wrong with which script; return the exit code, 1 if it is nothing but these."""
+    """Say what is wrong with which script; return the exit code, 1 if it is nothing but these.
+
+    :param verb: for which a lock that is found to be fresh is.
+    :param look: raises what is wrong.
+    """
     answers, codes = [], []
-    fresh = memo.FreshLocks("check")
+    fresh = memo.FreshLocks(verb)
     for path in paths:
         error = None
         notices: tuple[Notice, ...] = ()
@@ -154,7 +182,7 @@ def _check(
                 script = parse(text)
                 notices = script.warnings
                 if not locked_only or must_be_locked(script):
-                    api.check(script)
+                    look(script)
                     _note(fresh, script)
         except ScriptlockError as problem:
             error = problem

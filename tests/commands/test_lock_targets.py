@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -241,6 +242,31 @@ def test_a_lock_that_leaves_the_host_out_on_purpose_is_fresh_here(
     done = cli("lock", for_windows)
 
     assert (done, index.requests) == (Done(code=0, out="", err=""), [])
+
+
+def test_check_looks_at_what_lock_would_do_to_a_lock_that_leaves_the_host_out(
+    for_windows: Path, index: Index, cli: Cli
+) -> None:
+    index.reset()
+
+    done = cli("lock", "--check", for_windows)
+
+    assert (done, index.requests) == (Done(code=0, out="", err=""), [])
+
+
+def test_check_looks_at_the_python_that_lock_would_take(tmp_path: Path, index: Index, cli: Cli) -> None:
+    index.add(wheel("demo", "1.0"))
+    path = write(tmp_path, "demo", requires_python=f"=={NEXT[0]}.{NEXT[1]}.*")
+    fake_python(tmp_path / "bin", f"{NEXT[0]}.{NEXT[1]}.0", name=f"python{NEXT[0]}.{NEXT[1]}")
+    env = {"PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    codes = [cli("lock", "--environment", "windows", path, env=env).code]
+
+    checked = cli("lock", "--check", path, env=env)
+    tried = cli("lock", "--dry-run", path, env=env)
+
+    assert codes == [0]
+    assert (checked.code, "the lock does not cover" in checked.err) == (1, True)
+    assert "its lock would be refreshed" in tried.err
 
 
 def test_the_line_that_the_hint_names_adds_the_host(for_windows: Path, cli: Cli) -> None:
