@@ -98,9 +98,9 @@ class Offers:
         return self.best(name, Version(version), target) is not None
 
     def sha256s(self, name: str, version: str) -> frozenset[str]:
-        """Return the digests of the files of a version, as far as they are told."""
-        digests = (sha256_of(file.listed) for file in self._files_of(name, Version(version)))
-        return frozenset(filter(None, digests))
+        """Return the digests of the files of a version; none if there is a file of which it is not told."""
+        digests = {sha256_of(file.listed) for file in self._files_of(name, Version(version))}
+        return frozenset() if None in digests else frozenset(filter(None, digests))
 
     def learn(self, link: Any, requires: Iterable[str]) -> None:
         """Remember what a wheel's metadata asks for."""

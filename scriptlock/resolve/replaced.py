@@ -46,6 +46,7 @@ class Pinned:
             return True
         told: Collection[str] = ()
         for told in listings(choice["name"], choice["version"]):
-            if locked.issubset(f"sha256:{one}" for one in told):
+            # One of those of which nothing is told may be what was locked.
+            if not told or locked.issubset(f"sha256:{one}" for one in told):
                 return False
         return bool(told)

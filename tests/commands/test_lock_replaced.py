@@ -86,6 +86,22 @@ def test_files_that_were_added_are_taken_where_they_are_better(
     assert {one.hash for one in later} <= accepted(path)
 
 
+def test_a_file_beside_the_locked_one_in_a_folder_has_not_replaced_it(
+    index: Index, tmp_path: Path, cli: Cli
+) -> None:
+    index.add(wheel("tool", "0.9"))  # of which the index tells the digest, as a folder does not
+    path = tmp_path / "a.py"
+    path.write_text(script("tool"))
+    env = {"PIP_FIND_LINKS": str(tmp_path / "files")}
+    (tmp_path / "files").mkdir()
+    for file, option in ((LINUX[0], "--here"), (WINDOWS, "--universal")):
+        (tmp_path / "files" / file.filename).write_bytes(file.content)
+        done = cli("lock", option, path, env=env)
+        assert done.code == 0, done.err
+
+    assert accepted(path) >= {LINUX[0].hash, WINDOWS.hash}
+
+
 def test_another_index_may_have_other_files(index: Index, locked: Path, cli: Cli) -> None:
     index.add(SECOND)
     edit(locked, "# ]\n", f'# ]\n# [tool.scriptlock]\n# index-url = "{index.url}"\n')
