@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import cycle
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -57,9 +59,16 @@ class Progress:
                 return
             wait = 0.1
             with self._pen:
-                sys.stderr.write(f"\r{frame} {self._doing} ({time.monotonic() - started:.0f} s)\x1b[K")
-                sys.stderr.flush()
+                _write(f"\r{frame} {self._doing} ({time.monotonic() - started:.0f} s)\x1b[K")
 
     def _wipe(self) -> None:
-        sys.stderr.write("\r\x1b[K")
+        _write("\r\x1b[K")
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stderr.write(text)
         sys.stderr.flush()
+    except OSError:  # the terminal is gone, and what is being done goes on
+        # What is left to be written must not be tried once more at exit.
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end
