@@ -47,7 +47,8 @@ class Wire:
         send_for_file: Callable[..., Any] | None = None,
         kept: Kept | None = None,
     ) -> None:
-        self._errors = (borrowed.PipError, borrowed.RequestException)
+        # What is wrong with a file of certificates, requests does not make an error of its own.
+        self._errors = (borrowed.PipError, borrowed.RequestException, OSError)
         self._new_response = borrowed.Response
         self._send = send
         self._send_for_file = send_for_file or send

@@ -47,3 +47,22 @@ def test_a_script_is_locked_and_built_from_an_index_that_is_trusted_and_from_no_
             assert (done.code, done.out) == (2, "")
             assert "cannot be reached: its certificate is not trusted" in done.err
         assert index.count == 0
+
+
+@pytest.mark.parametrize("name", ["PIP_CERT", "PIP_CLIENT_CERT"])
+def test_certificates_that_are_not_there_are_told(
+    cli: Cli, tmp_path: Path, environ: dict[str, str], name: str
+) -> None:
+    (path := tmp_path / "script.py").write_text(script("tool"))
+    with Index(certificate=TLS / "trusted.pem") as index:
+        index.add(wheel("tool", "1.0"))
+        environ |= {"PIP_INDEX_URL": index.url, "PIP_RETRIES": "0"}
+        wrong = environ | {name: str(tmp_path / "nowhere.pem")}
+        refused = [cli("lock", "--here", path, env=wrong)]
+        assert cli("lock", "--here", path, env=environ).code == 0
+        refused.append(cli("sync", path, env=wrong))
+
+    for done in refused:
+        assert (done.code, done.out) == (2, "")
+        assert f"127.0.0.1:{index.port} cannot be reached: Could not find" in done.err
+        assert f"invalid path: {tmp_path / 'nowhere.pem'}\n" in done.err
