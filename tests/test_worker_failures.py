@@ -415,3 +415,24 @@ def test_a_configuration_that_pip_does_not_understand_is_no_traceback(
         PipTools().resolve(request_for("tool"))
 
     assert "'soon'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("TIMEOUT", "option --timeout: invalid floating-point value: 'nonsense:::'"),
+        ("KEYRING_PROVIDER", "option --keyring-provider: invalid choice: 'nonsense:::'"),
+        ("TRUSTED_HOST", "'nonsense:::' does not appear to be an IPv4 or IPv6 address"),
+    ],
+)
+def test_a_configuration_that_pip_does_not_take_is_told(
+    index: Index, monkeypatch: pytest.MonkeyPatch, option: str, told: str
+) -> None:
+    index.add(wheel("tool", "1.0"))
+    monkeypatch.setenv(f"PIP_{option}", "nonsense:::")
+
+    with pytest.raises(ToolError) as caught:
+        PipTools(start=answer_here).resolve(request_for("tool"))
+
+    assert str(caught.value).startswith(f"pip does not take its configuration: {told}")
+    assert "pip's configuration file" in str(caught.value.hint)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from copy import copy
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-from scriptlock.pip_configuration import as_arguments
+from scriptlock.errors import ToolError
+from scriptlock.pip_configuration import as_arguments, redact
 from scriptlock.resolve import certificates
 from scriptlock.resolve.borrowed import Borrowed
 
 PLAIN = ("--no-input", "--no-color", "--no-cache-dir")
 """Options of pip for a process that nobody looks at."""
-
-
+CORRECT = "correct it in pip's configuration file, or in the variable of that name"
 BLOCK = 1 << 20
 """Bytes to unpack at a time; by pip's 10 kB, a large page would be put together from hundreds of pieces."""
 
@@ -44,6 +44,7 @@ class Sessions:
         self._command = borrowed.IndexGroupCommand("fetch", "Fetch files.", isolated=True)
         group = borrowed.make_option_group(borrowed.index_group, self._command.parser)
         self._command.parser.insert_option_group(0, group)
+        self._command.parser.error = _refuse
         arguments: Iterator[str] = as_arguments(configured, index_url=index_url)
         self.options, _ = self._command.parse_args([*PLAIN, *arguments])
         # A header's index-url carries no password; the configured one, which may fit it, comes first.
@@ -84,8 +85,16 @@ class Sessions:
         self._borrowed.networking.user_agent = lambda: f"pip/{self._borrowed.version} (scriptlock)"
         self._borrowed.responses.CONTENT_CHUNK_SIZE = BLOCK
         self._borrowed.requesting.get_environ_proxies = self._proxies
-        session = self._borrowed.build_session(self._command, options)
+        try:
+            session = self._borrowed.build_session(self._command, options)
+        except ValueError as error:  # a trusted-host that is none
+            _refuse(str(error))
         session.update_index_urls(self._urls)
         if any(url.startswith("https:") for url in self._urls):
             certificates.prepare()
         return session
+
+
+def _refuse(reason: str) -> NoReturn:
+    """Stand in for what prints how to call pip, and ends the process."""
+    raise ToolError(f"pip does not take its configuration: {redact(reason)}", CORRECT)
