@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -321,6 +322,31 @@ def test_a_file_that_breaks_off_is_asked_for_again_and_then_refused(index: Index
 
     assert str(error) == f"127.0.0.1:{server.port} broke off while sending {DEMO.filename}"
     assert server.asked == 3
+
+
+def test_who_cannot_have_one_wheel_waits_for_no_other(
+    index: Index, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_TIMEOUT", str(SECONDS))  # else it would be given up
+    slow, is_asked, is_refused = wheel("slow", "1.0"), threading.Event(), threading.Event()
+    index.add(slow)
+
+    def hold(path: str) -> None:
+        if path.endswith(slow.filename):
+            is_asked.set()
+            is_refused.wait(SECONDS / 4)
+        elif path == "/simple/demo/":
+            is_asked.wait(SECONDS)
+
+    index.on_request = hold
+    try:
+        with pytest.raises(InstallError, match=r"no index offers a wheel of demo==1\.0"):
+            opened(cache, pin_of(DEMO), pin_of(slow))
+        answered = [path for path in index.requests if path.endswith(slow.filename)]
+    finally:
+        is_refused.set()
+
+    assert answered == []
 
 
 def test_an_index_that_asks_for_a_password_gets_the_configured_one(

@@ -72,19 +72,19 @@ class Fetcher:
 
         :raises InstallError: if one cannot be had; the others are not waited for.
         """
-        with ThreadPoolExecutor(THREADS) as pool:
+        pool = ThreadPoolExecutor(THREADS)  # not in a `with`, which would wait for all that was begun
+        try:
             fetching = [pool.submit(self.fetch, pin) for pin in pins]
-            try:
-                done, _ = wait(fetching, return_when=FIRST_EXCEPTION)
-                # All of them, unless one of these raises why it cannot be had.
-                return [
-                    pin.name
-                    for pin, fetched in zip(pins, fetching, strict=True)
-                    if fetched in done and not fetched.result()
-                ]
-            finally:
-                self._is_over = True
-                pool.shutdown(wait=False, cancel_futures=True)
+            done, _ = wait(fetching, return_when=FIRST_EXCEPTION)
+            # All of them, unless one of these raises why it cannot be had.
+            return [
+                pin.name
+                for pin, fetched in zip(pins, fetching, strict=True)
+                if fetched in done and not fetched.result()
+            ]
+        finally:
+            self._is_over = True
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def fetch(self, pin: Pin) -> bool:
         """Put a wheel of the pin into the store, and return whether any fits."""
