@@ -76,6 +76,18 @@ def started_script(launcher: Path) -> Path | None:
     )
 
 
+def require_free(launcher: Path, script: Path) -> None:
+    """Return if a launcher can be written there for the script.
+
+    :raises LauncherError: if something else has its name, or it cannot be read.
+    """
+    other = started_script(launcher)
+    if other not in (None, script):
+        raise LauncherError(
+            f"{launcher} starts {other} already", "choose another name with --name, or uninstall that first"
+        )
+
+
 def write_launcher(
     launcher: Path,
     script: Path,
@@ -94,11 +106,7 @@ def write_launcher(
     :param command: what starts scriptlock; this one by default.
     :raises LauncherError: if something else has its name, or it cannot be written.
     """
-    other = started_script(launcher)
-    if other not in (None, script):
-        raise LauncherError(
-            f"{launcher} starts {other} already", "choose another name with --name, or uninstall that first"
-        )
+    require_free(launcher, script)
     try:
         guards = list(_guards(_stamps(launcher, cache), script, environment, modified))
         launcher.parent.mkdir(parents=True, exist_ok=True)

@@ -43,13 +43,13 @@ def install(path: Path, *, name: str | None, offline: bool) -> None:
 def _install(path: Path, name: str, *, offline: bool) -> None:
     folder = launcher.commands_folder()
     command = launcher.launcher_path(folder, name)
-    launcher.started_script(command)  # before a long build, not after it
     cache = Cache.default()
     try:
         script = Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute() leaves .. in it
     except FileNotFoundError as error:  # the working folder is gone
         raise FileTrouble("there is no such file") from error
     _require_lasting(script)
+    launcher.require_free(command, script)  # before a long build and the protection, not after them
     for _ in range(2):  # the first time, its lock may be refreshed
         modified = _modified(script)
         with Progress(f"preparing {click.format_filename(path)}") as progress:

@@ -186,6 +186,18 @@ def test_what_is_not_ours_is_left_alone(ready: Path, commands: Path, cli: Cli) -
     assert (commands / "report").read_text() == "mine"
 
 
+def test_a_script_whose_command_another_has_is_not_protected(ready: Path, commands: Path, cli: Cli) -> None:
+    cli("install", "--name", "taken", ready)
+    other = ready.with_name("other.py")
+    shutil.copy(ready, other)
+
+    refused = cli("install", "--name", "taken", other)
+
+    assert (refused.code, refused.out) == (2, "")
+    assert f"{commands / 'taken'} starts {ready} already" in refused.err
+    assert not registry.is_protected(Cache.default(), other)
+
+
 def test_a_folder_that_is_not_on_path_is_said_to_be_so(
     ready: Path, tmp_path: Path, commands: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
 ) -> None:
