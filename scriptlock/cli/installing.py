@@ -71,7 +71,8 @@ def _install(path: Path, name: str, *, offline: bool) -> None:
     )
     out(click.format_filename(command))
     if not is_straight:
-        remark(path, "the command goes by `scriptlock run`, for the shell could not tell when it is changed")
+        why = "the shell could not tell when it is changed" if is_sure else "it does not carry its lock"
+        remark(path, f"the command goes by `scriptlock run`, for {why}")
     if (found := shutil.which(name)) is None:
         remark(path, f"{folder} is not on PATH")
     elif not os.path.samefile(found, command):  # noqa: PTH121 - two strings

@@ -85,7 +85,7 @@ def test_a_script_without_a_lock_goes_by_run(report: Path, commands: Path, cli: 
     done = cli("install", report)
 
     assert (done.code, done.out) == (0, f"{commands / 'report'}\n")
-    assert "goes by `scriptlock run`" in done.err
+    assert "goes by `scriptlock run`, for it does not carry its lock\n" in done.err
     assert call("report").out == RICH_SHOWN
 
 
