@@ -22,6 +22,7 @@ from scriptlock.errors import (
 from scriptlock.resolve.explain import explain
 from scriptlock.resolve.wants import Bounds, File, PythonWant, Want
 from scriptlock.resolve.wheels import describe
+from scriptlock.targets import make_target
 from support.resolvers import LINUX
 
 ANY = frozenset({"py3-none-any"})
@@ -144,9 +145,33 @@ def test_every_failure_has_a_reason_and_a_conflict_names_only_who_is_in_it(
         (["graalpy311-x-manylinux_2_17_x86_64"], "graalpy311"),
         (["cp311-cp311-win32", "cp311-cp311-win_arm64"], "Windows arm64, Windows x86"),
         (["cp311-cp311-macosx_11_0_universal2"], "macOS universal2"),
-        (["cp311-cp311-manylinux_2_39_x86_64"], "Linux x86_64"),
+        (["cp311-cp311-manylinux_2_39_x86_64"], "Linux x86_64 with glibc 2.39"),
         (["cp311-cp311-emscripten_4_0_wasm32"], "emscripten_4_0_wasm32"),
     ],
 )
 def test_wheels_are_described_by_what_keeps_them_from_fitting(wheels: list[str], words: str) -> None:
     assert describe([[tag] for tag in wheels], LINUX.tags) == words
+
+
+@pytest.mark.parametrize(
+    ("platform", "tags", "words"),
+    [
+        (
+            "macos-arm64",
+            ["macosx_14_0_arm64", "macosx_15_0_x86_64"],
+            "macOS arm64 from 14.0 on, macOS x86_64",
+        ),
+        ("musllinux-x86_64", ["musllinux_1_3_x86_64"], "Linux x86_64 with musl 1.3"),
+        (
+            "linux-aarch64",
+            ["manylinux_2_31_aarch64", "linux_armv7l"],
+            "Linux aarch64 with glibc 2.31, Linux armv7l",
+        ),
+    ],
+)
+def test_wheels_for_newer_systems_of_the_platform_are_told_from_those_for_others(
+    platform: str, tags: list[str], words: str
+) -> None:
+    wanted = make_target(platform, (3, 11)).tags
+
+    assert describe([[f"cp311-cp311-{tag}"] for tag in tags], wanted) == words

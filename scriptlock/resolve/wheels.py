@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 PLATFORMS = (
     (
@@ -17,6 +17,12 @@ PLATFORMS = (
     (re.compile(r"win_(?P<machine>\w+)"), "Windows {machine}"),
     (re.compile(r"any"), "any platform"),
 )
+NEWER = (
+    (re.compile(r"manylinux_(\d+)_(\d+)_.*"), " with glibc {0}.{1}"),
+    (re.compile(r"musllinux_(\d+)_(\d+)_.*"), " {0}.{1}"),
+    (re.compile(r"macosx_(\d+)_(\d+)_.*"), " from {0}.{1} on"),
+)
+"""What to add where there is a wheel for that platform, but only for newer systems."""
 PYTHONS = (
     (re.compile(r"cp(?P<major>\d)(?P<minor>\d+)"), "CPython {major}.{minor}"),
     (re.compile(r"pp(?P<major>\d)(?P<minor>\d+)"), "PyPy {major}.{minor}"),
@@ -36,7 +42,21 @@ def describe(wheels: Iterable[Iterable[str]], wanted: Iterable[str]) -> str:
     if near:
         pythons = sorted({_words(python, PYTHONS) for python in near}, key=_numerically)
         return ", ".join(_without_repetition(pythons))
-    return ", ".join(sorted({_words(platform, PLATFORMS) for _, _, platform in tags}))
+    same = {_words(platform, PLATFORMS) for platform in platforms}
+    return ", ".join(sorted({_system(platform, same) for _, _, platform in tags}))
+
+
+def _system(tag: str, same: Collection[str]) -> str:
+    words = _words(tag, PLATFORMS)
+    # To name the wanted platform and nothing else would say that there is a wheel for it.
+    return words + _addition(tag) if words in same else words
+
+
+def _addition(tag: str) -> str:
+    for pattern, words in NEWER:
+        if found := pattern.fullmatch(tag):
+            return words.format(*found.groups())
+    return ""
 
 
 def _words(tag: str, table: tuple[tuple[re.Pattern[str], str], ...]) -> str:
