@@ -113,6 +113,7 @@ def _left_out(resolutions: Iterable[Resolution]) -> Iterable[str]:
             python, _, platform = str(resolution.target).partition(" on ")
             implementation, _, version = python.partition(" ")
             reason = resolution.unsolved.reason.removeprefix(f"for {resolution.target}: ")
+            reason = reason.removesuffix(f", but this is for {resolution.target}")  # as the sentence says
             versions[reason.replace(str(resolution.target), "it"), implementation, platform].append(version)
     platforms: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for (reason, implementation, platform), several in versions.items():

@@ -117,6 +117,10 @@ def test_what_a_resolver_remarks_about_many_targets_is_told_once() -> None:
             ["the lock leaves out CPython 3.12, 3.13 on macos-arm64, windows-amd64: no file for it"],
         ),
         (
+            {"windows-amd64": "tool 1 needs Python <3, but this is for {0}"},
+            ["the lock leaves out CPython 3.12, 3.13 on windows-amd64: tool 1 needs Python <3"],
+        ),
+        (
             {"CPython 3.13 on linux-x86_64": "no", "linux-aarch64": "no"},
             [
                 "the lock leaves out CPython 3.13 on linux-x86_64: no",
