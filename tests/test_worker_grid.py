@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings
@@ -124,6 +125,22 @@ def test_a_target_that_is_not_optional_is_named_in_the_error(index: Index) -> No
         RESOLVER.resolve(request_for("fast", targets=(LINUX, WINDOWS)))
 
     assert caught.value.requirements == ("fast",)
+
+
+def test_what_has_no_solution_where_one_is_needed_is_not_tried_for_all_others_before(index: Index) -> None:
+    index.add(
+        wheel("left", "1", requires=["part<2", "apple; sys_platform == 'darwin'"]),
+        wheel("right", "1", requires=["part>=2", "apple; sys_platform == 'darwin'"]),
+        *(wheel(name, version) for name in ("part", "apple") for version in "12"),
+    )
+    windows = make_target("windows-amd64", (3, 11))
+    request = request_for("left", "right", targets=(windows, MACOS, LINUX))
+    others = frozenset(map(str, request.targets[:-1]))
+
+    with pytest.raises(ResolutionError, match=f"for {LINUX}: no version of part satisfies everybody"):
+        RESOLVER.resolve(replace(request, optional=others))
+
+    assert "/simple/apple/" not in index.requests
 
 
 def test_an_unknown_name_is_an_error_wherever_it_is_asked_for(index: Index) -> None:

@@ -47,8 +47,28 @@ def answers(
             # A name that is unknown is a mistake, whatever the target.
             if not question.is_optional or isinstance(error, UnknownPackage):
                 raise _named(error, question, several) from error
+            if not found:
+                _refuse_hopeless(borrowed, access, several)
             found[number] = failure(error)
     return [found[number] for number in range(len(several))]
+
+
+def _refuse_hopeless(borrowed: Borrowed, access: Access, several: Sequence[Question]) -> None:
+    """Return if the first target that cannot do without a solution has one, as far as one can tell now.
+
+    What fits nowhere would otherwise be told only when it was tried for every target that comes before,
+    which takes pip minutes where there are many versions to go back to.
+
+    :raises ResolutionError: if it has none.
+    """
+    question = next((one for one in several if not one.is_optional), None)
+    if question is not None:
+        try:
+            solve(borrowed, access, question)
+        except IndexUnreachable:  # it is asked again in its turn
+            return
+        except ResolutionError as error:
+            raise _named(error, question, several) from error
 
 
 def _answer(borrowed: Borrowed, access: Access, walker: Walker, question: Question) -> dict[str, Any]:
