@@ -8,12 +8,15 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from scriptlock.process import FOLDER
+
+ASIDE = ".ended"
+"""What the name of a folder ends with that is being removed."""
 
 
 def clean_up_when_told_to_end() -> None:
@@ -64,6 +67,11 @@ def _end(_: int = 0, __: FrameType | None = None) -> NoReturn:
 
 
 def _remove_folder() -> None:
-    folder = Path.cwd()
-    if Path(os.environ.get("TMPDIR", "/")).resolve() == folder and folder.name.startswith(FOLDER):
-        shutil.rmtree(folder, ignore_errors=True)
+    given = Path(os.environ.get("TMPDIR", "/")).resolve()
+    # Not where it is: what other threads put into it meanwhile would be left, and keep it from going.
+    aside = given.with_name(f"{given.name}{ASIDE}")
+    with suppress(FileNotFoundError):  # it is gone already
+        if given.name.startswith(FOLDER) and Path.cwd() in {given, aside}:
+            with suppress(FileNotFoundError):  # another thread removes it, and may not get to the end of it
+                given.rename(aside)
+            shutil.rmtree(aside, ignore_errors=True)

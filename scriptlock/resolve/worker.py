@@ -15,10 +15,10 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from signal import SIGTERM, signal
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from scriptlock.errors import ScriptlockError
-from scriptlock.orphan import end_with_parent
+from scriptlock.orphan import cleaned_up_after, end_with_parent
 from scriptlock.pip_configuration import take_configuration
 from scriptlock.resolve.borrowed import NAMES, borrow, borrow_for_indexes, leave_out
 from scriptlock.resolve.reach import Reach
@@ -47,6 +47,12 @@ def main() -> None:
     leave_out()
     with suppress(ScriptlockError):  # who sends an order is told
         borrow_for_indexes(NAMES)
+    # Without its folder it ends, too, and maybe before the thread is done that was removing that.
+    with cleaned_up_after():
+        _answer_all(answers)
+
+
+def _answer_all(answers: IO[str]) -> None:
     clerk = Clerk()  # nobody closes its connections: the process is about to end when they are not needed
     for number, line in enumerate(sys.stdin):
         if number:  # not before it is known that there is a next one: nobody could end this meanwhile
