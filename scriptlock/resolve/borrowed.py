@@ -21,6 +21,7 @@ from scriptlock.resolve import certificates
 WORKS_WITH = "scriptlock works with pip >= 26 and pip-tools >= 7.6.1"
 INDEXES = "pip._internal.cli.index_command:IndexGroupCommand"
 INSTALL = "pip._internal.commands.install:InstallCommand"
+PREPARE = "pip._internal.operations.prepare"
 COLLECTOR = "pip._internal.index.collector"
 PYTHON = "pip._internal.models.target_python:TargetPython"
 SDIST = "pip._internal.distributions.sdist:SourceDistribution"
@@ -75,16 +76,20 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "RequestException": "pip._vendor.requests.exceptions:RequestException",
         "HTTPError": "pip._vendor.urllib3.exceptions:HTTPError",
         "PipError": "pip._internal.exceptions:PipError",
+        "BadMetadata": "pip._internal.metadata.importlib._compat:BadMetadata",
         "HashMismatch": "pip._internal.exceptions:HashMismatch",
         "UnsupportedWheel": "pip._internal.exceptions:UnsupportedWheel",
         "SourceDistribution": SDIST,
         "prepare_distribution_metadata": f"{SDIST}.prepare_distribution_metadata",
-        "preparing": "pip._internal.operations.prepare:",
+        "preparing": f"{PREPARE}:",
         "Distribution": "pip._internal.metadata.importlib:Distribution",
-        "File": "pip._internal.operations.prepare:File",
-        "get_http_url": "pip._internal.operations.prepare:get_http_url",
-        "unpack_vcs_link": "pip._internal.operations.prepare:unpack_vcs_link",
-        "get_metadata_distribution": "pip._internal.operations.prepare:get_metadata_distribution",
+        "File": f"{PREPARE}:File",
+        "get_http_url": f"{PREPARE}:get_http_url",
+        "fetch_lazily": f"{PREPARE}:RequirementPreparer._fetch_metadata_using_lazy_wheel",
+        "LazyZipOverHTTP": "pip._internal.network.lazy_wheel:LazyZipOverHTTP",
+        "HTTPRangeRequestUnsupported": "pip._internal.network.lazy_wheel:HTTPRangeRequestUnsupported",
+        "unpack_vcs_link": f"{PREPARE}:unpack_vcs_link",
+        "get_metadata_distribution": f"{PREPARE}:get_metadata_distribution",
         "BacktrackingResolver": "piptools.resolver:BacktrackingResolver",
     }
 )

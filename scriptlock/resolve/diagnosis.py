@@ -27,6 +27,8 @@ from scriptlock.resolve.protocol import Question
 from scriptlock.resolve.urls import file_named_by, host
 from scriptlock.resolve.wants import Bounds, File, PythonWant, Want
 
+PUBLISHER = "tell those who publish the package, or ask for another version"
+
 
 def causes(borrowed: Borrowed, error: BaseException) -> Sequence[tuple[Any, Any]]:
     """Return pip's requirements that exclude each other, each with the candidate that has it, or None."""
@@ -114,6 +116,10 @@ class Diagnosis:
                 f"{host(silent[1])} does not tell when its files were uploaded, so exclude-newer cannot hold",
                 hint="remove exclude-newer, or use an index that tells (PEP 700)",
             )
+        if broken := re.search(r"Wheel '\S+' located at (\S+) is invalid", text):
+            return ResolutionError(f"{file_named_by(broken[1])} is an invalid wheel", hint=PUBLISHER)
+        if isinstance(error, self._borrowed.BadMetadata):
+            return ResolutionError(f"a wheel has no metadata: {error.reason}", hint=PUBLISHER)
         if isinstance(error, self._borrowed.HashMismatch):
             filename = error.req.link.filename if error.req else "a file"
             return ResolutionError(f"{filename} is not the file that its hash promises", header_of(error.req))

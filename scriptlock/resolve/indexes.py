@@ -13,6 +13,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from scriptlock.errors import IndexUnreachable
 from scriptlock.resolve.borrowed import Borrowed
 from scriptlock.resolve.choices import download_sha256
+from scriptlock.resolve.inside import Inside
 from scriptlock.resolve.metadata import Metadata
 from scriptlock.resolve.offers import Offers
 from scriptlock.resolve.pages import Page
@@ -35,7 +36,9 @@ class Indexes:
         self.allow_sdist = frozenset[NormalizedName](order["allow_sdist"])
         borrowed.links.parse_iso_datetime = lambda text: in_utc(borrowed.read_time(text))
         self._pages: list[tuple[str, str, bytes, Page]] = []
-        self.metadata = Metadata(self.wire.metadata, reach.kept, self.wire.metadata_anew)
+        self._sizes: dict[str, Any] = {}
+        inside = Inside(self.session, self._sizes)
+        self.metadata = Metadata(self.wire.metadata, reach.kept, self.wire.metadata_anew, inside.metadata)
         self.download_sha256 = cache(
             partial(download_sha256, session=self.session, broken=borrowed.HTTPError)
         )
@@ -94,9 +97,12 @@ class Indexes:
 
         def make(told: Mapping[str, Any]) -> Any:
             try:
-                return self._borrowed.Link.from_json(checked(told), page_url=content.url)
+                link = self._borrowed.Link.from_json(checked(told), page_url=content.url)
             except (ValueError, TypeError, AttributeError):
                 raise unreadable from None
+            if link is not None:
+                self._sizes[link.url_without_fragment] = told.get("size")
+            return link
 
         kept = self._reach.kept.rows(page.url, name, content.content)
         try:

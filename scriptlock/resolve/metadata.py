@@ -1,4 +1,7 @@
-"""Metadata files that indexes have beside wheels (PEP 658): each is fetched once, and kept by its sha256."""
+"""Metadata of wheels: each is fetched once, and kept by a sha256.
+
+Most indexes have a file of it beside the wheel (PEP 658); elsewhere it is read out of the wheel.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,7 @@ class Metadata:
     :param fetch: returns the file at a URL, which may be an earlier one of that URL.
     :param kept: files of earlier resolutions.
     :param fetch_anew: returns the file that is at a URL now.
+    :param inside: returns what a wheel has inside, or None if that takes all of the wheel.
     """
 
     def __init__(
@@ -38,11 +42,14 @@ class Metadata:
         fetch: Callable[[str], bytes],
         kept: Kept,
         fetch_anew: Callable[[str], bytes] | None = None,
+        inside: Callable[[Any], bytes | None] = lambda _: None,
     ) -> None:
         self._fetch = fetch
         self._fetch_anew = fetch_anew or fetch
         self._kept = kept
         self._files = Once[str, bytes]()
+        self._inside = inside
+        self._in_wheels = Once[str, bytes | None]()
         self._parsed: dict[bytes, Any] = {}
 
     def of(self, wheel: Any) -> bytes | None:
@@ -53,7 +60,7 @@ class Metadata:
         """
         place = wheel.metadata_link()
         if place is None:
-            return None
+            return self._of_wheel(wheel)
         try:
             content = self._file(place)
         except IndexUnreachable:
@@ -91,14 +98,20 @@ class Metadata:
                 self._parsed[header] = made
             return self._parsed[header]
 
+        def fetch_lazily(_: Any, wheel: Any) -> Any:
+            content = self._of_wheel(wheel, surprised)
+            return None if content is None else get_metadata_distribution(content, wheel.filename)
+
         preparing.get_http_url = get_http_url
         preparing.get_metadata_distribution = get_metadata_distribution
+        preparing.RequirementPreparer._fetch_metadata_using_lazy_wheel = fetch_lazily  # noqa: SLF001 - as below
         try:
             with tempfile.TemporaryDirectory() as folder:
                 yield
         finally:
             preparing.get_http_url = borrowed.get_http_url
             preparing.get_metadata_distribution = borrowed.get_metadata_distribution
+            preparing.RequirementPreparer._fetch_metadata_using_lazy_wheel = borrowed.fetch_lazily  # noqa: SLF001 - as below
 
     def _file(self, place: Any) -> bytes:
         sha256 = _sha256(place)
@@ -114,6 +127,29 @@ class Metadata:
             return known
 
         return self._files.get(place.url_without_fragment, read)
+
+    def _of_wheel(self, wheel: Any, surprised: Callable[[bytes], None] = lambda _: None) -> bytes | None:
+        """Return what a wheel says of itself, if it need not be downloaded for its hash anyway.
+
+        :param surprised: is given it if nobody had asked for it before.
+        """
+        sha256 = _sha256(wheel)
+        if sha256 is None or wheel.comes_from is None or not wheel.is_wheel or wheel.is_file:
+            return None
+
+        def read() -> bytes | None:
+            known = self._kept.metadata_of(sha256)
+            if known is None:
+                known = self._inside(wheel)
+                if known is not None:
+                    self._kept.keep_metadata_of(sha256, wheel.url_without_fragment, known)
+            return known
+
+        is_news = wheel.url_without_fragment not in self._in_wheels
+        content = self._in_wheels.get(wheel.url_without_fragment, read)
+        if content is not None and is_news:
+            surprised(content)
+        return content
 
 
 def _sha256(place: Any) -> str | None:

@@ -101,7 +101,7 @@ def _solve(borrowed: Borrowed, access: Access, question: Question, repository: R
                 raise
             except NotToBeHad:
                 preferred = {name: version for name, version in preferred.items() if can_have(name)}
-            except (borrowed.PipError, ResolutionError) as error:
+            except (borrowed.PipError, borrowed.BadMetadata, ResolutionError) as error:
                 if not preferred:
                     diagnosis = Diagnosis(borrowed, access, repository, question, ignored)
                     raise diagnosis.explain(error) from error

@@ -51,6 +51,7 @@ class Index:
     :param credentials: user and password to ask for, on pages and on files.
     :param delay: seconds; each answer waits a random time up to it.
     :param etag: answer 304 to those who have the page already.
+    :param ranges: send parts of files to those who ask for them.
     :param certificate: a file with its certificate and key, to be asked by https.
     """
 
@@ -64,10 +65,11 @@ class Index:
         credentials: tuple[str, str] | None = None,
         delay: float = 0.0,
         etag: bool = True,
+        ranges: bool = True,
         certificate: Path | None = None,
     ) -> None:
         self.html, self.metadata, self.hashes, self.upload_times = html, metadata, hashes, upload_times
-        self.credentials, self.delay, self.etag = credentials, delay, etag
+        self.credentials, self.delay, self.etag, self.ranges = credentials, delay, etag, ranges
         self.entries: dict[str, list[Entry]] = {}
         self.log: list[Asked] = []
         self.broken: int | None = None
@@ -264,6 +266,9 @@ class _Handler(BaseHTTPRequestHandler):
         answer = index.answer(self.path, asked)
         if index.etag and answer.status == HTTPStatus.OK:
             answer = replace(answer, headers={**answer.headers, "ETag": f'"{sha256(answer.body)}"'})
+        if not index.ranges:
+            asked.pop("range", None)
+            answer = replace(answer, headers={**answer.headers, "Accept-Ranges": "none"})
         answer = _only_what_is_missing(answer, asked)
         index.log.append(Asked(method=self.command, path=self.path, status=answer.status, headers=asked))
         self.send_response(answer.status)
