@@ -162,10 +162,10 @@ class ToolError(ScriptlockError):
 class NoInterpreter(ScriptlockError):
     """No Python that was found fits."""
 
-    def __init__(self, wanted: str, found: tuple[str, ...]) -> None:
-        super().__init__(wanted, found)
+    def __init__(self, wanted: str, found: tuple[str, ...], hint: str | None = None) -> None:
+        super().__init__(wanted, found, hint)
         self.wanted, self.found = wanted, found
-        self.hint = "install one that fits, or name one with --python"
+        self.hint = hint or "install one that fits, or name one with --python"
 
     def __str__(self) -> str:
         return f"no Python found for {self.wanted}; found: {', '.join(self.found) or 'none'}"

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -83,7 +84,17 @@ def find_interpreter(
     wishes = [wanted or "", f"requires-python {requires_python}" if requires_python else ""]
     # Where something answers to the name, it is the script that rules it out; say nothing of the others.
     listed = found or _found(None, memory, environ)
-    raise NoInterpreter(" and ".join(filter(None, wishes)) or "this script", tuple(map(_describe, listed)))
+    told = " and ".join(filter(None, wishes)) or "this script"
+    raise NoInterpreter(told, tuple(map(_describe, listed)), _meant(requires_python))
+
+
+def _meant(requires_python: SpecifierSet | None) -> str | None:
+    """Return the hint to what somebody meant who asks for one release, and named a series of them."""
+    for specifier in requires_python or ():
+        series = specifier.version
+        if specifier.operator in {"==", "==="} and re.fullmatch(r"\d+\.\d+", series):
+            return f"`=={series}` is {series}.0 alone; `=={series}.*` is any {series}"
+    return None
 
 
 def is_unchanged(identity: Mapping[str, Any]) -> bool:

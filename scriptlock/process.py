@@ -80,7 +80,8 @@ class Begun:
                 stderr=self._errors,
                 cwd=self._folder.name,
                 env=clean_environment(os.environ) | temporary | dict(environ or {}),
-                pass_fds=tuple(inherit),
+                # On Windows nobody can: there, whoever is killed leaves nobody who holds a lease.
+                pass_fds=tuple(inherit) if os.name == "posix" else (),
                 encoding="utf-8",
                 errors="replace",
             )

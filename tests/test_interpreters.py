@@ -73,6 +73,17 @@ def test_the_default_is_no_environment(find: Find, tmp_path: Path) -> None:
     assert find(str(environment / "bin" / "python")).executable == BASE
 
 
+@pytest.mark.parametrize("asked", ["==3.98", "===3.98", ">=3.9,==3.98"])
+def test_who_names_a_series_as_one_release_is_told_so(find: Find, tmp_path: Path, asked: str) -> None:
+    newer = fake_python(tmp_path / "bin", "3.98.1")
+
+    with pytest.raises(NoInterpreter) as caught:
+        find(None, asked, newer.parent)
+
+    assert caught.value.hint == "`==3.98` is 3.98.0 alone; `==3.98.*` is any 3.98"
+    assert find(None, "==3.98.*", newer.parent).version == Version("3.98.1")
+
+
 def test_the_default_stays_while_it_fits(find: Find, tmp_path: Path) -> None:
     newer = fake_python(tmp_path / "bin", "3.99.0")
 
