@@ -82,6 +82,9 @@ class Chooser:
             # Only what the header says has a line in the script.
             if not any(map(script.header.line_of, error.requirements)):
                 error.line = None
+            for one in extra:
+                asked = f"wants {canonicalize_name(one.name)}{one.specifier}"
+                error.reason = error.reason.replace(f"the header {asked}", f"--with {asked}")
             raise
         for pin in lock.pins:
             if pin.name in kept and pin.version != kept[pin.name].version:

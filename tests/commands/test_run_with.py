@@ -37,6 +37,16 @@ def test_extra_packages_come_on_top_of_the_script_s_own_pins_and_are_resolved_on
     assert (ready.read_bytes(), ready.stat().st_mtime_ns) == before
 
 
+def test_what_contradicts_the_header_is_not_said_to_be_in_it(ready: Path, packages: Index, cli: Cli) -> None:
+    packages.add(wheel("rich", "15.1.0"))
+    edit(ready, '"rich"', '"rich<15.1"')
+
+    done = cli("run", "--with", "Rich >= 15.1", ready)
+
+    assert (done.code, done.out) == (NOT_STARTED, "")
+    assert "--with wants rich>=15.1 and the header wants rich<15.1" in done.err
+
+
 def test_what_was_tried_out_and_then_taken_over_is_locked_for_as_much_as_the_rest(
     ready: Path, packages: Index, cli: Cli
 ) -> None:
