@@ -88,6 +88,20 @@ def test_metadata_that_lies_anywhere_in_a_wheel_is_found() -> None:
     ]
 
 
+def test_where_too_many_parts_would_be_needed_the_whole_wheel_is_fetched_and_parts_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("scriptlock.resolve.inside.MOST", 1)
+    with Index(metadata=False) as index:
+        index.add(*WHEELS)
+        resolved(index)
+        statuses = {(one.path.rpartition("/")[2], one.status) for one in index.log}
+
+    assert (LONG.filename, 200) in statuses
+    assert (LARGE.filename, 206) in statuses
+    assert (LARGE.filename, 200) not in statuses
+
+
 @pytest.mark.parametrize("html", [False, True])
 def test_of_an_index_that_sends_no_parts_whole_wheels_are_fetched(*, html: bool) -> None:
     with Index(html=html) as usual, Index(html=html, metadata=False, ranges=False) as index:

@@ -74,8 +74,10 @@ class _Parts:
 
     def get(self, url: str, **kwargs: Any) -> Any:
         self._asked += 1
+        if self._asked > MOST:
+            raise ValueError("what is looked for is too far from the end")
         response = self._session.get(url, **kwargs)
-        if response.status_code == HTTPStatus.PARTIAL_CONTENT and self._asked <= MOST:
-            return response
-        response.close()
-        raise self._borrowed.HTTPRangeRequestUnsupported
+        if response.status_code != HTTPStatus.PARTIAL_CONTENT:
+            response.close()
+            raise self._borrowed.HTTPRangeRequestUnsupported
+        return response
