@@ -91,7 +91,7 @@ def test_metadata_that_lies_anywhere_in_a_wheel_is_found() -> None:
 def test_where_too_many_parts_would_be_needed_the_whole_wheel_is_fetched_and_parts_of_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("scriptlock.resolve.inside.MOST", 1)
+    monkeypatch.setattr("scriptlock.resolve.inside.MOST", 2)
     with Index(metadata=False) as index:
         index.add(*WHEELS)
         resolved(index)
