@@ -173,6 +173,7 @@ def test_a_wheel_that_the_header_names_is_fetched_once() -> None:
     assert statuses == [200]
 
 
+@pytest.mark.filterwarnings("ignore:Implicit None on return values:DeprecationWarning")  # of pip's
 @pytest.mark.parametrize(
     ("odd", "reason"),
     [
