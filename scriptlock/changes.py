@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations, islice
 
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from scriptlock.header import Header, digest_inputs
@@ -44,6 +45,9 @@ def pins_that_may_stay(lock: Lock, header: Header) -> tuple[Pin, ...]:
         for requirement in header.dependencies
         if edit is not None and normalise(requirement) not in edit[0]
     }
+    if edit is not None:  # of another reference that was added beside it, the commit is no answer
+        added = map(Requirement, edit[0])
+        known -= {canonicalize_name(requirement.name) for requirement in added if requirement.url}
     return tuple(pin for pin in lock.pins if pin.git is None or pin.name in known)
 
 

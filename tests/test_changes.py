@@ -93,6 +93,9 @@ def test_looking_for_what_changed_comes_to_an_end() -> None:
         ([f"tool @ {URL}", "rich"], False),
         ([f"tool @ {URL}/more@v1", "rich"], False),
         ([f"tool[x] @ {URL}@v1", "rich"], False),
+        ([f"tool @ {URL}@v1", f"Tool @ {URL}@v2", "rich"], False),  # a conflict, and to be told as one
+        ([f"tool @ {URL}@v1", "tool @ https://host.invalid/tool-1-py3-none-any.whl", "rich"], False),
+        ([f"tool @ {URL}@v1", "tool>=1", "rich"], True),
         ([f"tool @ {URL}@v1", "rich", "a", "b", "c"], False),  # too much to be sure
         (["tool", "rich"], False),
         (["rich"], False),
