@@ -149,7 +149,25 @@ def test_what_somebody_on_the_way_may_have_changed_is_not_kept(tmp_path: Path) -
         ("https://index.example/a.whl", True),
     ):
         kept.keep_metadata_of(url, url, PART.metadata)
-        assert kept.metadata_of(url) == (PART.metadata if is_kept else None)
+        assert kept.metadata_of(url, url) == (PART.metadata if is_kept else None)
+
+
+def test_what_one_index_says_of_a_wheel_is_not_believed_of_another_s(tmp_path: Path) -> None:
+    other = wheel("part", "1.0", requires=["bit"])
+
+    class Lying(Index):
+        def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
+            found = super().answer(path, headers)
+            return replace(found, body=other.content) if path.endswith(PART.filename) else found
+
+    with Lying(html=True, metadata=False) as index, Index(metadata=False) as honest:
+        index.add(PART, wheel("bit", "1"))
+        honest.add(PART)
+        (lie,) = resolved(index, request_for("part"), cache=tmp_path)
+        (truth,) = resolved(honest, request_for("part"), cache=tmp_path)
+
+    assert versions(lie) == {"bit": "1", "part": "1.0"}  # its hash tells when it is installed
+    assert versions(truth) == {"part": "1.0"}
 
 
 def test_an_index_that_tells_no_hashes_has_the_whole_wheel_fetched() -> None:

@@ -112,18 +112,19 @@ class Kept:
         """Keep a file, for good: it is known by what is in it."""
         self._write("metadata", _name(hashlib.sha256(content).hexdigest()), content)
 
-    def metadata_of(self, sha256: str) -> bytes | None:
-        """Return the metadata of the wheel with a sha256, if it was kept."""
-        checksum, content = self._read("wheels", _name(sha256), lines=1)
+    def metadata_of(self, sha256: str, url: str) -> bytes | None:
+        """Return the metadata of the wheel with a sha256 that is at a URL, if it was kept."""
+        checksum, content = self._read("wheels", _name(f"{url}\n{sha256}"), lines=1)
         return content if content and checksum == _checksum(content) else None
 
     def keep_metadata_of(self, sha256: str, url: str, content: bytes) -> None:
-        """Keep the metadata of the wheel with a sha256, for good.
+        """Keep the metadata of a wheel, for good.
 
-        :param url: where the wheel is.
+        :param sha256: that of the wheel, as an index tells it: nobody has looked.
+        :param url: where the wheel is; what is elsewhere may be called the same and be another.
         """
         if self._is_trusted(url):
-            self._write("wheels", _name(sha256), _checksum(content), content)
+            self._write("wheels", _name(f"{url}\n{sha256}"), _checksum(content), content)
 
     def _is_trusted(self, url: str) -> bool:
         parts = urlsplit(url)

@@ -137,16 +137,18 @@ class Metadata:
         if sha256 is None or wheel.comes_from is None or not wheel.is_wheel or wheel.is_file:
             return None
 
+        url = wheel.url_without_fragment
+
         def read() -> bytes | None:
-            known = self._kept.metadata_of(sha256)
+            known = self._kept.metadata_of(sha256, url)
             if known is None:
                 known = self._inside(wheel)
                 if known is not None:
-                    self._kept.keep_metadata_of(sha256, wheel.url_without_fragment, known)
+                    self._kept.keep_metadata_of(sha256, url, known)
             return known
 
-        is_news = wheel.url_without_fragment not in self._in_wheels
-        content = self._in_wheels.get(wheel.url_without_fragment, read)
+        is_news = url not in self._in_wheels
+        content = self._in_wheels.get(url, read)
         if content is not None and is_news:
             surprised(content)
         return content
