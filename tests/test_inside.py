@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from http import HTTPStatus
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from pip._internal.models.link import Link
+from pip._vendor.requests.models import Response
 
 from scriptlock.errors import ResolutionError
-from scriptlock.resolve.inside import CHUNK
+from scriptlock.resolve.inside import CHUNK, Inside
 from scriptlock.resolve.kept import Kept
 from scriptlock.resolve.pip_tools import PipTools
 from scriptlock.resolve.request import Request, Resolution
@@ -150,6 +154,39 @@ def test_what_somebody_on_the_way_may_have_changed_is_not_kept(tmp_path: Path) -
     ):
         kept.keep_metadata_of(url, url, PART.metadata)
         assert kept.metadata_of(url, url) == (PART.metadata if is_kept else None)
+
+
+@pytest.mark.parametrize(
+    ("way", "is_read"),
+    [
+        (["https://index.example/a.whl"], True),
+        (["https://index.example/a.whl", "https://files.example/b"], True),
+        (["https://index.example/a.whl", "http://files.example/b"], False),
+        (["https://index.example/a.whl", "http://files.example/b", "https://files.example/b"], False),
+        (["http://index.example/a.whl"], True),  # whoever keeps it knows what to think of that
+    ],
+)
+def test_nothing_is_read_to_which_an_encrypted_url_leads_without_encryption(
+    way: list[str], *, is_read: bool
+) -> None:
+    class Session:
+        def get(self, _: str, *, headers: Mapping[str, str], **__: object) -> Response:
+            first, _, last = headers["Range"].removeprefix("bytes=").partition("-")
+            *before, response = map(response_of, way)
+            response.history = before
+            response.raw = BytesIO(PART.content[int(first) : int(last) + 1])
+            return response
+
+    found = Inside(Session(), {way[0]: len(PART.content)}).metadata(Link(way[0]))
+
+    assert found == (PART.metadata if is_read else None)
+
+
+def response_of(url: str) -> Response:
+    """Return an answer that has a part of a file."""
+    response = Response()
+    response.status_code, response.url = HTTPStatus.PARTIAL_CONTENT, url
+    return response
 
 
 def test_what_one_index_says_of_a_wheel_is_not_believed_of_another_s(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from scriptlock.resolve.borrowed import NAMES, Borrowed, borrow
 from scriptlock.resolve.urls import host
@@ -80,4 +81,13 @@ class _Parts:
         if response.status_code != HTTPStatus.PARTIAL_CONTENT:
             response.close()
             raise self._borrowed.HTTPRangeRequestUnsupported
+        if _is_exposed(url, response):
+            response.close()
+            raise ValueError("what somebody on the way may have changed is not to be kept")
         return response
+
+
+def _is_exposed(url: str, response: Any) -> bool:
+    """Return whether a URL that is encrypted led to one that is not."""
+    way = (one.url for one in (*response.history, response))
+    return urlsplit(url).scheme == "https" and any(urlsplit(one).scheme != "https" for one in way)
