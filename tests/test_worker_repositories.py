@@ -161,6 +161,34 @@ def test_a_commit_that_is_kept_is_taken_whatever_the_branch_has_now(tool: Reposi
     assert taken(replace(kept, marker=Marker("os_name == 'nt'"))) == ["2.0", "1.0"]
 
 
+def test_a_commit_is_kept_for_those_too_who_require_the_same_as_the_header(
+    tool: Repository, index: Index
+) -> None:
+    first = tool.commit({"pyproject.toml": PROJECT})
+    tool.commit({"pyproject.toml": PROJECT.replace("1.0", "2.0")})
+    tool.tag("v2")
+    kept = Pin(name=canonicalize_name("tool"), version=Version("1.0"), git=tool.url, commit=first)
+    index.add(
+        wheel("top", "1", requires=[f"tool[more] @ git+{tool.url}@main"]),
+        wheel("other", "1", requires=[f"tool @ git+{tool.url}@v2"]),
+    )
+
+    def asking_for(name: str) -> list[dict[str, str]]:
+        request = request_for(
+            name,
+            f"tool @ git+{tool.url}@main",
+            targets=(LINUX, WINDOWS),
+            preferred=(kept,),
+            allow_sdist=["tool"],
+        )
+        return [versions(one) for one in RESOLVER.resolve(request)]
+
+    linux = {"bit": "4", "tool": "1.0", "top": "1"}
+    assert asking_for("top") == [linux, {**linux, "part": "3"}]
+    with pytest.raises(ResolutionError, match="@v2 is a repository that the header does not ask for"):
+        asking_for("other")
+
+
 def test_a_commit_that_is_not_there_is_told(tool: Repository) -> None:
     commit = tool.commit({"pyproject.toml": PROJECT})
     tool.forget()

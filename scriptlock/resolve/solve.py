@@ -50,6 +50,13 @@ def solve(borrowed: Borrowed, access: Access, question: Question) -> tuple[Solut
             for asked in question.requirements
             if (url := Requirement(asked["text"]).url)
         },
+        kept={
+            borrowed.Link(before).url_without_fragment: url
+            for asked in question.requirements
+            if (url := Requirement(asked["text"]).url)
+            and (before := Requirement(asked["header"]).url)
+            and before != url
+        },
     )
     with (
         _seen_as(borrowed, question.target),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from email.parser import BytesHeaderParser
 from functools import partial
@@ -54,6 +55,8 @@ class SourcePolicy:
     """Whether the target is the machine and Python at hand, so that a build here tells what it gets."""
     repositories: Mapping[str, str] = field(default_factory=dict)
     """The URLs, without fragment, of those that may be cloned; each with the requirement of the header."""
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """By the URL, without fragment, that the header has of a repository: the one of the commit that stays."""
     portable: set[str] = field(default_factory=set)
     """URLs of repositories that promise the same metadata for every target."""
     built: list[str] = field(default_factory=list)
@@ -64,7 +67,12 @@ class SourcePolicy:
         """Put this policy between pip and every source distribution, whoever asks for it."""
         prepare = borrowed.prepare_distribution_metadata
         get = borrowed.SourceDistribution.get_metadata_distribution
+        iter_dependencies = borrowed.Distribution.iter_dependencies
         known: dict[int, Any] = {}
+
+        def dependencies(distribution: Any, extras: Collection[str] = ()) -> Iterator[Any]:
+            # Who requires the same as the header gets the same.
+            return (self._at_kept_commit(borrowed, one) for one in iter_dependencies(distribution, extras))
 
         def prepare_distribution_metadata(source: Any, *args: Any, **kwargs: Any) -> None:
             static = self._examine(borrowed, source.req)
@@ -82,11 +90,13 @@ class SourcePolicy:
 
         borrowed.SourceDistribution.prepare_distribution_metadata = prepare_distribution_metadata
         borrowed.SourceDistribution.get_metadata_distribution = get_metadata_distribution
+        borrowed.Distribution.iter_dependencies = dependencies
         borrowed.preparing.unpack_vcs_link = partial(self._unpack_repository, borrowed)
         try:
             yield
         finally:
             borrowed.preparing.unpack_vcs_link = borrowed.unpack_vcs_link
+            borrowed.Distribution.iter_dependencies = iter_dependencies
             borrowed.SourceDistribution.prepare_distribution_metadata = prepare
             borrowed.SourceDistribution.get_metadata_distribution = get
 
@@ -131,6 +141,14 @@ class SourcePolicy:
                 f"resolve for other environments only, or bound {name} to a version that has a wheel",
             )
         self.built.append(known)
+
+    def _at_kept_commit(self, borrowed: Borrowed, requirement: Any) -> Any:
+        url = requirement.url and self.kept.get(borrowed.Link(requirement.url).url_without_fragment)
+        if not url:
+            return requirement
+        changed = copy(requirement)  # pip remembers it
+        changed.url = url
+        return changed
 
     def _unpack_repository(self, borrowed: Borrowed, link: Any, *args: Any, **kwargs: Any) -> None:
         if link.url_without_fragment not in self.repositories:
