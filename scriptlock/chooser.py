@@ -69,10 +69,16 @@ class Chooser:
 
     def lock_with(self, script: Script, base: Lock, extra: Sequence[Requirement]) -> tuple[Lock, str]:
         """Return a lock of the same and more, with as few of its pins moved as that allows, and its key."""
+        from scriptlock.changes import pins_that_may_stay
+
         assert script.header is not None  # noqa: S101 - as in lock_key()
         kept = {pin.name: pin for pin in select(base, self.python.markers)}
-        own = (_at_commit(one, kept.get(canonicalize_name(one.name))) for one in script.header.dependencies)
-        header = replace(script.header, dependencies=(*own, *extra))
+        header = replace(script.header, dependencies=(*script.header.dependencies, *extra))
+        stay = set[str]() if self.upgrade else {pin.name for pin in pins_that_may_stay(base, header)}
+        # Only for those that would move: of the others it is said what the header says.
+        moving = {name: pin for name, pin in kept.items() if name not in stay}
+        own = (_at_commit(one, moving.get(canonicalize_name(one.name))) for one in script.header.dependencies)
+        header = replace(header, dependencies=(*own, *extra))
         wanted = ", ".join(map(str, extra))
         try:
             lock, key = self.lock(Script(header=header, lock=base), here=True)

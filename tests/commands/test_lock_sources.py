@@ -129,6 +129,29 @@ def test_a_commit_stays_with_more_packages_and_a_commit_that_moves_is_told(
 
 
 @pytest.mark.usefixtures("measured")
+def test_more_packages_are_had_beside_a_commit_and_told_with_its_line_where_it_is_gone(
+    tool: Repository, index: Index, tmp_path: Path, cli: Cli
+) -> None:
+    asked = f"tool @ git+{tool.url}@main"
+    commit = tool.commit(unpacked(sdist("tool", "1.0", requires=["part"])))
+    index.add(wheel("top", "1", requires=[asked]), wheel("click", "9.0"))
+    path = tmp_path / "a.py"
+    path.write_text(script("top", asked, settings=[ALLOW]))
+    assert cli("lock", "--here", path).code == 0
+
+    done = cli("run", "--with", "click", path)
+    tool.forget()
+    gone = cli("run", "--with", "click", "--with", "part>=3", path)
+
+    assert (done.code, done.out) == (0, f"click 9.0\n{SHOWN}top 1\n")
+    assert gone.code == NOT_STARTED
+    assert gone.err.endswith(
+        f":4: tool: git cannot get it: Unable to find {commit} under {tool.url}\n"
+        f"hint: if {commit[:7]}, which is locked, is gone: `scriptlock lock --upgrade-package tool`\n"
+    )
+
+
+@pytest.mark.usefixtures("measured")
 def test_a_commit_stays_when_something_else_of_the_header_changes(
     tool: Repository, index: Index, tmp_path: Path, cli: Cli
 ) -> None:
