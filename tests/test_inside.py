@@ -20,7 +20,7 @@ from scriptlock.resolve.pip_tools import PipTools
 from scriptlock.resolve.request import Request, Resolution
 from support.index import Index
 from support.pages import Answer
-from support.repacked import adding, repacked, without
+from support.repacked import Entry, adding, repacked, without
 from support.resolvers import LINUX, WINDOWS, answer_here, request_for, versions
 from support.wheels import Wheel, wheel
 
@@ -159,11 +159,11 @@ def test_what_somebody_on_the_way_may_have_changed_is_not_kept(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("way", "is_read"),
     [
-        (["https://index.example/a.whl"], True),
-        (["https://index.example/a.whl", "https://files.example/b"], True),
-        (["https://index.example/a.whl", "http://files.example/b"], False),
-        (["https://index.example/a.whl", "http://files.example/b", "https://files.example/b"], False),
-        (["http://index.example/a.whl"], True),  # whoever keeps it knows what to think of that
+        (["https://index.example/part-1.whl"], True),
+        (["https://index.example/part-1.whl", "https://files.example/b"], True),
+        (["https://index.example/part-1.whl", "http://files.example/b"], False),
+        (["https://index.example/part-1.whl", "http://files.example/b", "https://files.example/b"], False),
+        (["http://index.example/part-1.whl"], True),  # whoever keeps it knows what to think of that
     ],
 )
 def test_nothing_is_read_to_which_an_encrypted_url_leads_without_encryption(
@@ -228,18 +228,25 @@ def test_a_wheel_that_the_header_names_is_fetched_once() -> None:
     assert statuses == [200]
 
 
+def renamed(entries: list[Entry]) -> None:
+    """Have the metadata in a folder that is called after another package."""
+    for entry in entries:
+        entry.path = entry.path.replace("part-1.0.dist-info", "other-1.0.dist-info")
+
+
 @pytest.mark.filterwarnings("ignore:Implicit None on return values:DeprecationWarning")  # of pip's
 @pytest.mark.parametrize(
     ("odd", "reason"),
     [
         (repacked(PART, without("part-1.0.dist-info/METADATA")), "a wheel has no metadata: "),
         (repacked(PART, adding("other-1.0.dist-info/METADATA")), "multiple .dist-info directories found"),
+        (repacked(PART, renamed), "directory 'other-1.0.dist-info' does not start with 'part'"),
         (
             replace(PART, content=b"no archive"),
             f"^{PART.filename} is an invalid wheel$",
         ),
     ],
-    ids=["no metadata", "two", "no archive"],
+    ids=["no metadata", "two", "another's", "no archive"],
 )
 def test_what_is_odd_about_a_wheel_is_told(odd: Wheel, reason: str) -> None:
     for ranges in (True, False):

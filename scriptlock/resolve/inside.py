@@ -9,6 +9,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
+from packaging.utils import canonicalize_name
+
 from scriptlock.resolve.borrowed import NAMES, Borrowed, borrow
 from scriptlock.resolve.urls import host
 
@@ -47,7 +49,7 @@ class Inside:
                 zipfile.ZipFile(file) as archive,
             ):
                 (path,) = filter(_METADATA.fullmatch, archive.namelist())
-                return archive.read(path)
+                return archive.read(path) if _is_of(wheel.filename, path) else None
         except borrowed.HTTPRangeRequestUnsupported:
             self._refusing.add(host(url))
         except Exception:  # noqa: BLE001 - whatever it is, who fetches all of it will say so
@@ -85,6 +87,12 @@ class _Parts:
             response.close()
             raise ValueError("what somebody on the way may have changed is not to be kept")
         return response
+
+
+def _is_of(filename: str, path: str) -> bool:
+    """Return whether pip takes a file for the metadata of a wheel of that name."""
+    name = canonicalize_name(filename.partition("-")[0])
+    return canonicalize_name(path).startswith(name)
 
 
 def _is_exposed(url: str, response: Any) -> bool:
