@@ -189,6 +189,26 @@ def test_a_commit_is_kept_for_those_too_who_require_the_same_as_the_header(
         asking_for("other")
 
 
+def test_what_a_commit_that_is_kept_contradicts_is_told_with_how_to_let_it_move(
+    tool: Repository, index: Index
+) -> None:
+    project = PROJECT.replace("part; sys_platform == 'win32'", "part<4")
+    first = tool.commit({"pyproject.toml": project})
+    tool.commit({"pyproject.toml": project.replace("<4", ">=4").replace("1.0", "2.0")})
+    index.add(wheel("part", "4"), wheel("new", "1", requires=["part>=4"]))
+    kept = Pin(name=canonicalize_name("tool"), version=Version("1.0"), git=tool.url, commit=first)
+    wanted = ("new", f"tool @ git+{tool.url}@main")
+
+    with pytest.raises(ResolutionError, match=r"new 1 wants part>=4 and tool 1\.0 wants part<4") as caught:
+        RESOLVER.resolve(request_for(*wanted, preferred=(kept,), allow_sdist=["tool"]))
+    (moved,) = RESOLVER.resolve(request_for(*wanted, allow_sdist=["tool"]))
+
+    assert caught.value.hint == (
+        f"tool stays at {first[:7]}, unless by `scriptlock lock --upgrade-package tool`"
+    )
+    assert versions(moved) == {"new": "1", "part": "4", "tool": "2.0"}
+
+
 def test_a_commit_that_is_not_there_is_told(tool: Repository) -> None:
     commit = tool.commit({"pyproject.toml": PROJECT})
     tool.forget()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any, ClassVar, Self
@@ -24,6 +24,7 @@ from scriptlock.resolve.borrowed import Borrowed
 from scriptlock.resolve.explain import explain
 from scriptlock.resolve.origins import asked_by, header_of
 from scriptlock.resolve.protocol import Question
+from scriptlock.resolve.references import commit_in
 from scriptlock.resolve.urls import file_named_by, host
 from scriptlock.resolve.wants import Bounds, File, PythonWant, Want
 
@@ -106,7 +107,17 @@ class Diagnosis:
                 reason.requirements,
                 "check the spelling, or user and password in pip's configuration",
             )
+        reason.hint = reason.hint or self._hint_to_move(reason.requirements)
         return reason
+
+    def _hint_to_move(self, requirements: Collection[str]) -> str | None:
+        """Return how to let a repository of these move that is kept at its commit, None if none is."""
+        for asked in self._question.requirements:
+            commit = commit_in(Requirement(asked["text"]).url or "")
+            if commit and commit not in asked["header"] and asked["header"] in requirements:
+                name = Requirement(asked["header"]).name
+                return f"{name} stays at {commit[:7]}, unless by `scriptlock lock --upgrade-package {name}`"
+        return None
 
     def _explain_other(self, error: Exception) -> ResolutionError:
         # Some of pip's errors have their sentence here, and only a label as text.
