@@ -90,7 +90,8 @@ class SourcePolicy:
 
         borrowed.SourceDistribution.prepare_distribution_metadata = prepare_distribution_metadata
         borrowed.SourceDistribution.get_metadata_distribution = get_metadata_distribution
-        borrowed.Distribution.iter_dependencies = dependencies
+        if self.kept:
+            borrowed.Distribution.iter_dependencies = dependencies
         borrowed.preparing.unpack_vcs_link = partial(self._unpack_repository, borrowed)
         try:
             yield
