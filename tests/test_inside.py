@@ -41,6 +41,7 @@ WHEELS = (LARGE, LONG, PART, OLD)
 @pytest.fixture(autouse=True)
 def _trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_TRUSTED_HOST", "127.0.0.1")  # else nothing is kept that was not encrypted
+    monkeypatch.setenv("PIP_RETRIES", "0")
 
 
 def resolved(index: Index, request: Request = REQUEST, cache: Path | None = None) -> tuple[Resolution, ...]:

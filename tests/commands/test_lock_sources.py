@@ -155,7 +155,8 @@ def test_more_packages_are_had_beside_a_commit_and_told_with_its_line_where_it_i
 def test_a_commit_stays_when_something_else_of_the_header_changes(
     tool: Repository, index: Index, tmp_path: Path, cli: Cli
 ) -> None:
-    files = unpacked(sdist("tool", "1.0", requires=["part"]))
+    project = '[project]\nname = "tool"\nversion = "1.0"\ndependencies = ["part"]\n'
+    files = {"pyproject.toml": project.encode()}  # nothing has to be built to know that
     first = tool.commit(files)
     index.add(wheel("click", "9.0"), wheel("extra", "1"))
     path = tmp_path / "a.py"
@@ -166,7 +167,6 @@ def test_a_commit_stays_when_something_else_of_the_header_changes(
 
     edit(path, "dependencies = [", 'dependencies = ["click", "extra",')
     added = cli("lock", "--here", path)
-    done = cli("run", path)
     upgraded = cli("lock", "--dry-run", "--here", "-P", "click", path)
     edit(path, '"click", "extra",', '"click",')
     removed = cli("lock", "--here", path)
@@ -178,7 +178,6 @@ def test_a_commit_stays_when_something_else_of_the_header_changes(
 
     moved = f"~ tool 1.0 ({first[:7]}) -> {second[:7]}\n"
     assert (added.code, added.out) == (0, "+ click 9.0\n+ extra 1\n")
-    assert (done.code, done.out) == (0, f"click 9.0\nextra 1\n{SHOWN}")
     assert (upgraded.code, upgraded.out) == (0, "")
     assert (removed.code, removed.out) == (0, "- extra 1\n")
     assert (asked.code, asked.out) == (0, moved)
