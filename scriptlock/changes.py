@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations, islice
 
 from packaging.requirements import Requirement
@@ -39,16 +39,14 @@ def pins_that_may_stay(lock: Lock, header: Header) -> tuple[Pin, ...]:
     """
     if not any(pin.git for pin in lock.pins):
         return lock.pins
-    edit = _edit_since(lock, header)
-    known = {
-        canonicalize_name(requirement.name)
-        for requirement in header.dependencies
-        if edit is not None and normalise(requirement) not in edit[0]
-    }
-    if edit is not None:  # of another reference that was added beside it, the commit is no answer
-        added = map(Requirement, edit[0])
-        known -= {canonicalize_name(requirement.name) for requirement in added if requirement.url}
-    return tuple(pin for pin in lock.pins if pin.git is None or pin.name in known)
+    edit, references = _edit_since(lock, header), _references(header.dependencies)
+    # Of another reference that was added beside the one it answers, the commit is no answer either.
+    stay = set[str]() if edit is None else references - _references(map(Requirement, edit[0]))
+    return tuple(pin for pin in lock.pins if pin.git is None or pin.name in stay)
+
+
+def _references(requirements: Iterable[Requirement]) -> set[str]:
+    return {canonicalize_name(requirement.name) for requirement in requirements if requirement.url}
 
 
 def _edit_since(lock: Lock, header: Header) -> tuple[tuple[str, ...], tuple[str, ...]] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
@@ -89,8 +90,8 @@ class Chooser:
             if not any(map(script.header.line_of, error.requirements)):
                 error.line = None
             for one in extra:
-                asked = f"wants {canonicalize_name(one.name)}{one.specifier}"
-                error.reason = error.reason.replace(f"the header {asked}", f"--with {asked}")
+                asked = re.escape(f" wants {canonicalize_name(one.name)}{one.specifier}")
+                error.reason = re.sub(rf"the header(?={asked}(?!\S))", "--with", error.reason)
             raise
         for pin in lock.pins:
             if pin.name in kept and pin.version != kept[pin.name].version:

@@ -52,9 +52,9 @@ class Inside:
                 return archive.read(path) if _is_of(wheel.filename, path) else None
         except borrowed.HTTPRangeRequestUnsupported:
             self._refusing.add(host(url))
+            return None
         except Exception:  # noqa: BLE001 - whatever it is, who fetches all of it will say so
             return None
-        return None
 
 
 class _Parts:

@@ -47,6 +47,19 @@ def test_what_contradicts_the_header_is_not_said_to_be_in_it(ready: Path, packag
     assert "--with wants rich>=15.1 and the header wants rich<15.1" in done.err
 
 
+def test_what_is_in_the_header_is_not_said_to_be_wanted_by_hand(
+    ready: Path, packages: Index, cli: Cli
+) -> None:
+    packages.add(wheel("rich", "15.1.0"), wheel("tool", "1.0", requires=["rich>=15.1"]))
+    edit(ready, '"rich"', '"rich<15.1"')
+
+    done = cli("run", "--with", "rich", "--with", "tool", ready)
+
+    assert (done.code, done.out) == (NOT_STARTED, "")
+    assert "the header wants rich<15.1" in done.err
+    assert "--with wants rich<15.1" not in done.err
+
+
 def test_what_was_tried_out_and_then_taken_over_is_locked_for_as_much_as_the_rest(
     ready: Path, packages: Index, cli: Cli
 ) -> None:
