@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 import click
 
 from scriptlock.cli.outcome import INTERRUPTED, RUN_FAILED, TROUBLE
+from scriptlock.cli.streams import nowhere
 
 HOMES = {
     "lock": "locking",
@@ -104,7 +103,7 @@ def ending(trouble: int = TROUBLE) -> Iterator[None]:
         _tell(error.show)
         sys.exit(trouble)
     except _Unread:
-        sys.stdout = _nowhere()
+        sys.stdout = nowhere()
         sys.exit(trouble)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
@@ -112,7 +111,7 @@ def ending(trouble: int = TROUBLE) -> Iterator[None]:
         if error.errno not in FULL or error.filename is not None:
             raise  # a bug: every verb tells of the files it deals with
         # Only click's own help and version are printed by click.
-        sys.stdout = _nowhere()
+        sys.stdout = nowhere()
         why = f"scriptlock: the result cannot be written: {error.strerror}"
         _tell(lambda: click.echo(why, err=True))
         sys.exit(trouble)
@@ -122,9 +121,4 @@ def _tell(show: Callable[[], None]) -> None:
     try:
         show()
     except OSError:  # nobody can be told, but the command ends as it would
-        sys.stderr = _nowhere()
-
-
-def _nowhere() -> TextIO:
-    # What is left to be written must not be tried, and complained of, once more at exit.
-    return Path(os.devnull).open("w", encoding="utf-8")
+        sys.stderr = nowhere()

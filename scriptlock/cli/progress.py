@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import cycle
-from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from scriptlock.cli.streams import nowhere
 
 PATIENCE = 0.4
 """Seconds before the first sign of life: what is quicker needs none."""
@@ -70,5 +70,4 @@ def _write(text: str) -> None:
         sys.stderr.write(text)
         sys.stderr.flush()
     except OSError:  # the terminal is gone, and what is being done goes on
-        # What is left to be written must not be tried once more at exit.
-        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end
+        sys.stderr = nowhere()

@@ -6,12 +6,13 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
 from scriptlock.by_path import LockResult
 from scriptlock.cli.outcome import TROUBLE
+from scriptlock.cli.streams import nowhere
 from scriptlock.errors import ScriptlockError, StaleLock
 from scriptlock.grid import covered
 from scriptlock.model import Lock, Notice, Pin
@@ -30,10 +31,10 @@ def out(text: str) -> None:
         click.echo(text, color=_coloured())
     except BrokenPipeError as error:
         # Whoever read it has seen enough. Of the error itself, click makes a status that says no.
-        sys.stdout = _nowhere()
+        sys.stdout = nowhere()
         raise click.exceptions.Exit(TROUBLE) from error
     except OSError as error:
-        sys.stdout = _nowhere()
+        sys.stdout = nowhere()
         raise click.ClickException(f"the result cannot be written: {error.strerror}") from error
 
 
@@ -76,13 +77,7 @@ def _tell(text: str) -> None:
     try:
         click.echo(text, err=True, color=_coloured())
     except OSError:  # nobody can be told, but what was done, and how the command ends, is the same
-        sys.stderr = _nowhere()
-
-
-def _nowhere() -> TextIO:
-    # What is left to be written must not be tried, and complained of, once more at exit. Only we lose the
-    # stream; a script that we become has it as it is.
-    return Path(os.devnull).open("w", encoding="utf-8")
+        sys.stderr = nowhere()
 
 
 def _coloured() -> bool | None:
